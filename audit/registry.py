@@ -1,0 +1,95 @@
+"""What the upper apps tell the log about themselves, filled in `AppConfig.ready()`.
+
+Everything is closed by default: a stream kind nobody registered is visible to nobody, and an
+event type nobody registered cannot be recorded.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit.types import StreamKey
+
+MayView = Callable[[Any, str], bool]
+Sentence = Callable[[Mapping[str, Any]], str]
+Link = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A name in the closed catalogue of events and the words people read for it.
+
+    `sentence` is a `str.format_map` template over the payload, or a function of it.
+    """
+
+    name: str
+    sentence: str | Sentence
+
+    def describe(self, payload: Mapping[str, Any]) -> str:
+        """Return the sentence for `payload`; a missing field shows as an em dash."""
+        if callable(self.sentence):
+            return self.sentence(payload)
+        return self.sentence.format_map(_Dashes(payload))
+
+
+class _Dashes(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "\N{EM DASH}"
+
+
+_event_types: dict[str, EventType] = {}
+_stream_viewers: dict[str, MayView] = {}
+_list_viewers: dict[str, MayView] = {}
+_links: dict[str, Link] = {}
+
+
+def register_event_types(types: Iterable[tuple[str, str | Sentence]]) -> None:
+    """Add event types to the catalogue."""
+    for name, sentence in types:
+        _event_types[name] = EventType(name, sentence)
+
+
+def event_type(name: str) -> EventType:
+    """Return the registered type; raises LookupError for a name outside the catalogue."""
+    try:
+        return _event_types[name]
+    except KeyError:
+        raise LookupError(f"{name!r} is not a registered event type") from None
+
+
+def event_types() -> Mapping[str, EventType]:
+    """Return the whole catalogue, for the filter of the audit page and the docs."""
+    return dict(_event_types)
+
+
+def register_stream(kind: str, may_view: MayView) -> None:
+    """Say who may see streams of `kind`: `may_view(person, object_id)`."""
+    _stream_viewers[kind] = may_view
+
+
+def register_list(name: str, may_view: MayView) -> None:
+    """Say who may hear that the list `name` of a domain changed: `may_view(person, domain_id)`."""
+    _list_viewers[name] = may_view
+
+
+def may_view_stream(person: Any, key: StreamKey) -> bool:
+    """Whether `person` may read the stream. An unregistered kind is nobody's."""
+    viewer = _stream_viewers.get(key.kind)
+    return viewer is not None and viewer(person, key.object_id)
+
+
+def may_view_list(person: Any, name: str, domain_id: str) -> bool:
+    """Whether `person` may hear about changes of the list. An unregistered list is nobody's."""
+    viewer = _list_viewers.get(name)
+    return viewer is not None and viewer(person, domain_id)
+
+
+def register_link(kind: str, link: Link) -> None:
+    """Say where an object of `kind` is shown: `link(object_id) -> URL`."""
+    _links[kind] = link
+
+
+def link_for(kind: str, object_id: str) -> str:
+    """Return the address of the object's page, or an empty string when it has none."""
+    link = _links.get(kind)
+    return link(object_id) if link else ""

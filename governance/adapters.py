@@ -1,0 +1,123 @@
+"""The seam to the tools that actions use; the orchestrator registers adapters in `ready()`.
+
+An adapter is the only code that touches the outside for a gated tool, and `perform` is called
+only by the holder of a claimed warrant.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a collector verified about an action's arguments, as opposed to what an agent says.
+
+    `pins` enter the action's digest: if one differs when the warrant is claimed, the warrant is
+    void. `resource` is the Cedar entity acted upon. `resource_attributes` are its attributes.
+    """
+
+    pins: Mapping[str, str]
+    facts: Mapping[str, Any]
+    resource_type: str
+    resource_id: str
+    resource_attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitDraft:
+    """An exhibit before it is stored. `content` is JSON; `subject` is what it speaks about."""
+
+    name: str
+    kind: str
+    content: Mapping[str, Any]
+    trust: str
+    subject: str = ""
+
+
+class FactUnavailableError(Exception):
+    """A fact could not be established; policy treats that as a denial."""
+
+
+class EffectRefusedError(Exception):
+    """The target refused and certainly nothing happened (for example a lost compare-and-swap)."""
+
+
+class EffectUnknownError(Exception):
+    """The call ended without saying whether anything happened."""
+
+
+@runtime_checkable
+class ToolAdapter(Protocol):
+    """One tool. Every method may do I/O and none is called inside a transaction."""
+
+    slug: str
+    cedar_action: str
+    effect_class: str
+
+    def collect(self, arguments: Mapping[str, Any]) -> Facts:
+        """Establish pins and facts now; raises FactUnavailableError."""
+
+    def sentence(self, arguments: Mapping[str, Any]) -> str:
+        """Say in plain words, from structured fields only, what would happen."""
+
+    def preview(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Sequence[ExhibitDraft]:
+        """Compute what will change if it runs with exactly these pins."""
+
+    def delta(
+        self,
+        arguments: Mapping[str, Any],
+        before: Mapping[str, str],
+        after: Mapping[str, str],
+    ) -> Sequence[ExhibitDraft]:
+        """Show only what changed between two sets of pins."""
+
+    def compensation(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Describe the undo, registered before the effect is attempted."""
+
+    def perform(
+        self,
+        arguments: Mapping[str, Any],
+        pins: Mapping[str, str],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Do it; raises EffectRefusedError or EffectUnknownError. Returns the response."""
+
+    def probe(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
+    ) -> Mapping[str, Any] | None:
+        """Return the response if the effect with this key happened, None if it did not."""
+
+    def compensate(
+        self,
+        arguments: Mapping[str, Any],
+        response: Mapping[str, Any],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Undo it; repeating the call with the same key changes nothing more."""
+
+
+_adapters: dict[str, ToolAdapter] = {}
+
+
+def register(adapter: ToolAdapter) -> None:
+    """Make a tool's adapter known; a second adapter for one slug is refused."""
+    if adapter.slug in _adapters:
+        raise ValueError(f"tool {adapter.slug!r} has an adapter already")
+    _adapters[adapter.slug] = adapter
+
+
+def adapter_for(slug: str) -> ToolAdapter:
+    """Return the tool's adapter; raises FactUnavailableError when none is installed."""
+    try:
+        return _adapters[slug]
+    except KeyError:
+        raise FactUnavailableError(f"no adapter is installed for tool {slug!r}") from None

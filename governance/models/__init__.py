@@ -1,0 +1,53 @@
+from governance.models.action import Action, Exhibit, Outcome, Verdict
+from governance.models.agent import LIFECYCLE_TRANSITIONS, Agent, Environment, Grant, Lifecycle
+from governance.models.credential import SigninLink, Token
+from governance.models.domain import Domain, DomainGroupPermission, DomainPersonPermission, Team
+from governance.models.effect import EFFECT_TRANSITIONS, Effect, EffectClass, EffectState
+from governance.models.gate import GATE_TRANSITIONS, Decision, Gate, GateState, Review, Seat, Verb
+from governance.models.notice import NOTICE_TRANSITIONS, Channel, Notice, NoticeState, Webhook
+from governance.models.person import Person
+from governance.models.policy import Bundle
+from governance.models.tool import Reversibility, Risk, Tool
+from governance.models.warrant import WARRANT_TRANSITIONS, Warrant, WarrantState
+
+__all__ = [
+    "EFFECT_TRANSITIONS",
+    "GATE_TRANSITIONS",
+    "LIFECYCLE_TRANSITIONS",
+    "NOTICE_TRANSITIONS",
+    "WARRANT_TRANSITIONS",
+    "Action",
+    "Agent",
+    "Bundle",
+    "Channel",
+    "Decision",
+    "Domain",
+    "DomainGroupPermission",
+    "DomainPersonPermission",
+    "Effect",
+    "EffectClass",
+    "EffectState",
+    "Environment",
+    "Exhibit",
+    "Gate",
+    "GateState",
+    "Grant",
+    "Lifecycle",
+    "Notice",
+    "NoticeState",
+    "Outcome",
+    "Person",
+    "Reversibility",
+    "Review",
+    "Risk",
+    "Seat",
+    "SigninLink",
+    "Team",
+    "Token",
+    "Tool",
+    "Verb",
+    "Verdict",
+    "Warrant",
+    "WarrantState",
+    "Webhook",
+]

@@ -1,0 +1,110 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from governance.models import Domain
+from orchestrator.models.workflow import Workflow
+
+
+class RunState(models.TextChoices):
+    """Where a run stands (engine.md 8.1)."""
+
+    PENDING = "pending", "Pending"
+    RUNNING = "running", "Running"
+    WAITING = "waiting", "Waiting"
+    PAUSED = "paused", "Paused"
+    ESCALATED = "escalated", "Needs a person"
+    CANCELLING = "cancelling", "Cancelling"
+    COMPENSATING = "compensating", "Rolling back"
+    SUCCEEDED = "succeeded", "Succeeded"
+    FAILED = "failed", "Failed"
+    REJECTED = "rejected", "Rejected"
+    CANCELLED = "cancelled", "Cancelled"
+    TIMED_OUT = "timed_out", "Timed out"
+
+
+_S = RunState
+RUN_TRANSITIONS: dict[str, frozenset[str]] = {
+    _S.PENDING: frozenset({_S.RUNNING, _S.WAITING, _S.REJECTED, _S.CANCELLED, _S.TIMED_OUT}),
+    _S.RUNNING: frozenset(
+        {
+            _S.WAITING,
+            _S.ESCALATED,
+            _S.PAUSED,
+            _S.CANCELLING,
+            _S.COMPENSATING,
+            _S.SUCCEEDED,
+            _S.FAILED,
+            _S.REJECTED,
+            _S.TIMED_OUT,
+        }
+    ),
+    _S.WAITING: frozenset(
+        {
+            _S.RUNNING,
+            _S.ESCALATED,
+            _S.PAUSED,
+            _S.CANCELLING,
+            _S.COMPENSATING,
+            _S.FAILED,
+            _S.REJECTED,
+            _S.TIMED_OUT,
+        }
+    ),
+    _S.PAUSED: frozenset(
+        {_S.RUNNING, _S.WAITING, _S.ESCALATED, _S.CANCELLING, _S.COMPENSATING, _S.TIMED_OUT}
+    ),
+    _S.ESCALATED: frozenset(
+        {_S.RUNNING, _S.PAUSED, _S.COMPENSATING, _S.FAILED, _S.CANCELLING, _S.TIMED_OUT}
+    ),
+    _S.CANCELLING: frozenset({_S.COMPENSATING, _S.CANCELLED}),
+    _S.COMPENSATING: frozenset(
+        {_S.FAILED, _S.REJECTED, _S.CANCELLED, _S.TIMED_OUT, _S.ESCALATED}
+    ),
+    _S.SUCCEEDED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.TIMED_OUT: frozenset(),
+}
+RUN_FINAL = frozenset(state for state, onward in RUN_TRANSITIONS.items() if not onward)
+
+
+class Run(models.Model):
+    """One execution of a workflow. Its history is the stream `run:<id>`.
+
+    `error_code` and `error_detail` say why a run ended without success, in words for people.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    domain = models.ForeignKey(Domain, on_delete=models.PROTECT, related_name="runs")
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="runs")
+    initiator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="started_runs"
+    )
+    state = models.CharField(max_length=16, choices=RunState, default=RunState.PENDING)
+    inputs = models.JSONField()
+    input_digest = models.CharField(max_length=64)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_detail = models.TextField(blank=True)
+    deadline_at = models.DateTimeField()
+    dedupe_key = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=RunState.values), name="orchestrator_run_state"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["domain", "-created_at", "id"], name="orchestrator_runs_page"),
+            models.Index(fields=["domain", "state", "-created_at"], name="orchestrator_run_states"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} {str(self.id)[:8]}"

@@ -1,0 +1,167 @@
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from governance.models import Action, Agent
+from orchestrator.models.run import Run
+
+
+class StepState(models.TextChoices):
+    """Where a step stands (engine.md 8.2)."""
+
+    BLOCKED = "blocked", "Blocked"
+    READY = "ready", "Ready"
+    RUNNING = "running", "Running"
+    AWAITING_APPROVAL = "awaiting_approval", "Waiting for approval"
+    AWAITING_INPUT = "awaiting_input", "Waiting for input"
+    AWAITING_AUTH = "awaiting_auth", "Waiting for sign-in"
+    AWAITING_BUDGET = "awaiting_budget", "Waiting for budget"
+    BACKOFF = "backoff", "Waiting to retry"
+    ESCALATED = "escalated", "Needs a person"
+    SUCCEEDED = "succeeded", "Done"
+    FAILED = "failed", "Failed"
+    REJECTED = "rejected", "Rejected"
+    SKIPPED = "skipped", "Skipped"
+    CANCELLED = "cancelled", "Cancelled"
+    TIMED_OUT = "timed_out", "Timed out"
+
+
+_S = StepState
+_CANCEL = frozenset({_S.CANCELLED})
+STEP_TRANSITIONS: dict[str, frozenset[str]] = {
+    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED}) | _CANCEL,
+    _S.READY: frozenset(
+        {_S.RUNNING, _S.AWAITING_APPROVAL, _S.AWAITING_BUDGET, _S.FAILED, _S.TIMED_OUT}
+    )
+    | _CANCEL,
+    _S.RUNNING: frozenset(
+        {
+            _S.SUCCEEDED,
+            _S.BACKOFF,
+            _S.ESCALATED,
+            _S.FAILED,
+            _S.AWAITING_APPROVAL,
+            _S.AWAITING_INPUT,
+            _S.AWAITING_AUTH,
+            _S.READY,
+            _S.TIMED_OUT,
+        }
+    )
+    | _CANCEL,
+    _S.AWAITING_APPROVAL: frozenset({_S.READY, _S.REJECTED, _S.ESCALATED, _S.TIMED_OUT}) | _CANCEL,
+    _S.AWAITING_INPUT: frozenset({_S.READY, _S.TIMED_OUT}) | _CANCEL,
+    _S.AWAITING_AUTH: frozenset({_S.READY, _S.TIMED_OUT}) | _CANCEL,
+    _S.AWAITING_BUDGET: frozenset({_S.READY, _S.ESCALATED, _S.TIMED_OUT}) | _CANCEL,
+    _S.BACKOFF: frozenset({_S.READY, _S.TIMED_OUT}) | _CANCEL,
+    _S.ESCALATED: frozenset({_S.READY, _S.SUCCEEDED, _S.SKIPPED, _S.FAILED, _S.REJECTED})
+    | _CANCEL,
+    _S.SUCCEEDED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.SKIPPED: frozenset(),
+    _S.CANCELLED: frozenset(),
+    _S.TIMED_OUT: frozenset(),
+}
+STEP_FINAL = frozenset(state for state, onward in STEP_TRANSITIONS.items() if not onward)
+
+
+class Step(models.Model):
+    """One node of a run. Ready steps are themselves the queue.
+
+    A worker claims a step with one conditional UPDATE that moves `epoch` on; every later write
+    of that worker carries the epoch and does nothing once it is stale. `action` is the action
+    the step proposed last; `held_output` is an agent's output whose checkpoint a person must
+    let go on. `lease_expires_at` and `not_before` are compared with the database's clock.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
+    path = models.CharField(max_length=200)
+    iteration = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField()
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=24, choices=StepState, default=StepState.BLOCKED)
+    epoch = models.PositiveBigIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    crash_count = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
+    action = models.ForeignKey(
+        Action, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    output = models.JSONField(default=dict, blank=True)
+    output_digest = models.CharField(max_length=64, blank=True)
+    held_output = models.JSONField(default=dict, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "path", "iteration"], name="orchestrator_step_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=StepState.values), name="orchestrator_step_state"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="ready"),
+                name="orchestrator_step_queue",
+            ),
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=Q(state="running"),
+                name="orchestrator_step_leases",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path} of {self.run_id}"
+
+
+class AttemptOutcome(models.TextChoices):
+    """How one try of a step ended."""
+
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Done"
+    PROPOSED = "proposed", "Proposed an action"
+    FAILED = "failed", "Failed"
+    STALE = "stale", "Lost its claim"
+    CRASHED = "crashed", "Worker lost"
+
+
+class Attempt(models.Model):
+    """One try of a step by one worker, under one epoch."""
+
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="tries")
+    number = models.PositiveIntegerField()
+    epoch = models.PositiveBigIntegerField()
+    worker = models.CharField(max_length=120)
+    runner = models.CharField(max_length=64, blank=True)
+    outcome = models.CharField(
+        max_length=16, choices=AttemptOutcome, default=AttemptOutcome.RUNNING
+    )
+    error_code = models.CharField(max_length=64, blank=True)
+    error_detail = models.TextField(blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["step", "number"], name="orchestrator_attempt_once"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=AttemptOutcome.values),
+                name="orchestrator_attempt_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.step_id}"

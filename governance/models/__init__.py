@@ -1,6 +1,6 @@
 from governance.models.action import Action, Exhibit, Outcome, Verdict
 from governance.models.agent import LIFECYCLE_TRANSITIONS, Agent, Environment, Grant, Lifecycle
-from governance.models.credential import SigninLink, Token
+from governance.models.credential import PasswordTries, SigninLink, Token
 from governance.models.domain import Domain, DomainGroupPermission, DomainPersonPermission, Team
 from governance.models.effect import EFFECT_TRANSITIONS, Effect, EffectClass, EffectState
 from governance.models.gate import GATE_TRANSITIONS, Decision, Gate, GateState, Review, Seat, Verb
@@ -36,6 +36,7 @@ __all__ = [
     "Notice",
     "NoticeState",
     "Outcome",
+    "PasswordTries",
     "Person",
     "Reversibility",
     "Review",

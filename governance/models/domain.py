@@ -16,6 +16,7 @@ class Domain(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
+    enrolled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         permissions = [
@@ -23,6 +24,7 @@ class Domain(models.Model):
             ("operate_runs", "May start, pause and cancel runs"),
             ("register_agents", "May register, suspend and resume agents"),
             ("read_audit", "May read the audit log"),
+            ("manage_people", "May invite and deactivate people"),
         ]
 
     def __str__(self) -> str:

@@ -48,7 +48,8 @@ class Notice(models.Model):
     """A message to a person or a system, in the outbox until it is delivered.
 
     Written in the transaction that causes it, so a crash after commit still notifies.
-    `lease_until` keeps two deliverers apart; `dedupe_key` makes a repeated cause one message.
+    `lease_until` keeps two deliverers apart; `rung_at` is when a worker was last rung for it;
+    `dedupe_key` makes a repeated cause one message. `stream` names the history it belongs to.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -67,10 +68,12 @@ class Notice(models.Model):
     topic = models.CharField(max_length=64)
     title = models.CharField(max_length=400)
     path = models.CharField(max_length=200, blank=True)
+    stream = models.CharField(max_length=100)
     state = models.CharField(max_length=16, choices=NoticeState, default=NoticeState.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     available_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True, blank=True)
+    rung_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
     dedupe_key = models.CharField(max_length=200, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -92,6 +95,11 @@ class Notice(models.Model):
                 fields=["available_at"],
                 condition=Q(state="pending"),
                 name="governance_notice_outbox",
+            ),
+            models.Index(
+                fields=["person", "-created_at"],
+                condition=Q(channel="in_app"),
+                name="governance_notice_bell",
             ),
         ]
 

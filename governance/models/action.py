@@ -15,7 +15,9 @@ class Action(models.Model):
 
     `digest` is the SHA-256 over the RFC 8785 form of `envelope`, which holds meaning only:
     agent, on whose behalf, tool and its schema digest, arguments, pins (what must not have
-    changed when it runs) and environment. `run_id` and `step_path` say where it came from.
+    changed when it runs) and environment. `run_id`, `step_path` and `index` (its place among
+    the step's actions) say where it came from; `compensation` is its undo as the tool's adapter
+    described it when the action was proposed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -27,9 +29,11 @@ class Action(models.Model):
     tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="actions")
     run_id = models.UUIDField(null=True, blank=True, db_index=True)
     step_path = models.CharField(max_length=200, blank=True)
+    index = models.PositiveIntegerField(default=0)
     effect_key = models.CharField(max_length=64)
     envelope = models.JSONField()
     digest = models.CharField(max_length=64, db_index=True)
+    compensation = models.JSONField(default=dict)
     rationale = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

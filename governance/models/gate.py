@@ -35,7 +35,8 @@ class Gate(models.Model):
     """An action waiting for people until `expires_at`, by the database's clock.
 
     A gate that replaces one whose approval went stale names it in `delta_of` and shows what
-    changed. `epoch` moves while a gate is pending whenever what is shown changes.
+    changed. `epoch` moves while a gate is pending whenever what is shown changes. Giving a
+    review moves `review_count` on first, which keeps two reviewers of one gate apart.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,6 +52,7 @@ class Gate(models.Model):
     )
     exhibits = models.ManyToManyField(Exhibit, related_name="gates", blank=True)
     comment_required = models.BooleanField(default=False)
+    review_count = models.PositiveIntegerField(default=0)
     valid_for_seconds = models.PositiveIntegerField()
     opened_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

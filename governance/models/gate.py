@@ -93,7 +93,9 @@ class Seat(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["gate", "group"], name="governance_seat_group_once"),
-            models.CheckConstraint(condition=Q(min_count__gte=1), name="governance_seat_not_empty"),
+            models.CheckConstraint(
+                condition=Q(min_count__gte=1), name="governance_seat_not_empty"
+            ),
             models.CheckConstraint(
                 condition=Q(min_assurance__in=["session", "mfa", "passkey"]),
                 name="governance_seat_assurance",
@@ -142,7 +144,9 @@ class Review(models.Model):
             models.UniqueConstraint(
                 fields=["person", "idempotency_key"], name="governance_review_once_per_key"
             ),
-            models.CheckConstraint(condition=Q(verb__in=Verb.values), name="governance_review_verb"),
+            models.CheckConstraint(
+                condition=Q(verb__in=Verb.values), name="governance_review_verb"
+            ),
         ]
 
     def __str__(self) -> str:

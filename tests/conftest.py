@@ -1,0 +1,185 @@
+"""Fixtures everybody uses. Databases, broker and workers are real; only the world is shut out."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import kombu.pools
+import pytest
+import redis
+from channels.layers import channel_layers
+from django.conf import settings
+from django.test.utils import override_settings
+from pytest_django import DjangoDbBlocker
+
+from orchestrator.celery import app
+from orchestrator.supervisor import valkey
+from tests.harness import databases, network, postgres, races
+from tests.harness.workers import Workers
+
+SERVER = pytest.StashKey[ExitStack]()
+POSTGRES_SOCKET = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres", action="store_true", help="run on PostgreSQL, from a wheel")
+    parser.addoption("--e2e", action="store_true", help="also drive a real browser")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Processes of the suite share one server and keep apart by database names.
+    given = getattr(config, "workerinput", {}).get("postgres_socket", "")
+    config.stash[SERVER] = ExitStack()
+    if config.getoption("--postgres") and not given:
+        given = config.stash[SERVER].enter_context(postgres.server())
+    config.stash[POSTGRES_SOCKET] = given
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SERVER].close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["postgres_socket"] = node.config.stash[POSTGRES_SOCKET]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("e2e") and not config.getoption("--e2e"):
+            item.add_marker(pytest.mark.skip(reason="drives a browser: --e2e"))
+        if item.get_closest_marker("postgres") and not config.getoption("--postgres"):
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: --postgres"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_machine() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        network.keep_local(patch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def session_dir() -> Iterator[Path]:
+    """A private directory with a path short enough for a Unix socket."""
+    path = Path(tempfile.mkdtemp(prefix="cs-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def redis_url(session_dir: Path) -> Iterator[str]:
+    """A Valkey of this test process alone."""
+    server = valkey.on_socket(session_dir, session_dir / "valkey.log")
+    process = subprocess.Popen(server.command, stdout=subprocess.DEVNULL)
+    try:
+        valkey.wait_until_it_answers(server.url)
+        yield server.url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_settings(session_dir: Path, redis_url: str) -> Iterator[None]:
+    """Point every setting that names a place at places of this test process."""
+    static = session_dir / "static"
+    static.mkdir()
+    broker_url = redis_url.replace("unix://", "redis+socket://", 1)
+    app.conf.update(broker_url=broker_url)
+    layers = {"default": settings.CHANNEL_LAYERS["default"] | {"CONFIG": {"hosts": [redis_url]}}}
+    with override_settings(
+        DATA_DIR=session_dir,
+        STATIC_ROOT=static,
+        REDIS_URL=redis_url,
+        CELERY_BROKER_URL=broker_url,
+        CHANNEL_LAYERS=layers,
+        EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+    ):
+        yield
+    channel_layers.backends.clear()
+    kombu.pools.reset()
+
+
+@pytest.fixture(scope="session")
+def database_engine(request: pytest.FixtureRequest, session_dir: Path) -> databases.Engine:
+    socket = request.config.stash[POSTGRES_SOCKET]
+    if not socket:
+        return databases.SqliteEngine(session_dir)
+    prefix = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    return databases.PostgresEngine(socket, postgres.SUPERUSER, prefix)
+
+
+@pytest.fixture(scope="session")
+def template_database(
+    database_engine: databases.Engine,
+    django_test_environment: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> str:
+    """The one database that is really migrated; all others are copies of it."""
+    with django_db_blocker.unblock():
+        databases.point_settings_at(database_engine)
+        return databases.migrated_template(database_engine)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    database_engine: databases.Engine, template_database: str, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Back the ordinary `db` fixture, whose transactions are rolled back, by a copy."""
+    name = database_engine.create("rolled-back", template_database)
+    with django_db_blocker.unblock():
+        context = databases.using(name)
+        context.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def committed_db(
+    *,
+    request: pytest.FixtureRequest,
+    database_engine: databases.Engine,
+    template_database: str,
+    redis_url: str,
+    tmp_path: Path,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[databases.CommittedDatabase]:
+    """A database of this test's own, for tests that commit, race or run other processes."""
+    if "db" in request.fixturenames:
+        pytest.fail("`db` rolls back and `committed_db` commits: a test has one or the other")
+    name = database_engine.create(f"test-{os.urandom(6).hex()}", template_database)
+    with redis.Redis.from_url(redis_url) as broker:
+        broker.flushall()
+    environment = {
+        "COUNTERSIGN_DATA_DIR": str(tmp_path),
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "EMAIL_URL": "dummymail://",
+        **database_engine.environment(name),
+    }
+    data_dir = Path(environment["COUNTERSIGN_DATA_DIR"])
+    with django_db_blocker.unblock():
+        with databases.using(name), override_settings(DATA_DIR=data_dir):
+            yield databases.CommittedDatabase(name, data_dir, environment)
+        database_engine.drop(name)
+
+
+@pytest.fixture
+def real_workers(committed_db: databases.CommittedDatabase, tmp_path: Path) -> Iterator[Workers]:
+    """Real prefork workers on the committed database; they are started by `start()`."""
+    workers = Workers(committed_db.environment, tmp_path)
+    yield workers
+    workers.stop()
+
+
+@pytest.fixture
+def race(committed_db: databases.CommittedDatabase) -> Callable[..., list[object]]:
+    """Call functions at the same moment, each on a connection of its own."""
+    return races.race

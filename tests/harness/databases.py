@@ -1,0 +1,123 @@
+"""Databases for tests: one migrated template per process, copies of it for everything else.
+
+The event tables refuse DELETE and TRUNCATE by trigger, so a test that commits cannot be cleaned
+up after; it gets a copy of its own instead, and the copy is thrown away.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import psycopg
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+DATABASE_FILE = "countersign.sqlite3"
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedDatabase:
+    """A database of one test's own. `environment` points other processes at it."""
+
+    name: str
+    data_dir: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Makes and drops whole databases, and says how to reach one."""
+
+    def create(self, name: str, template: str | None) -> str:
+        """Return the NAME of a new database, empty or a copy of `template`."""
+
+    def drop(self, name: str) -> None:
+        """Remove the database with this NAME."""
+
+    def environment(self, name: str) -> Mapping[str, str]:
+        """Return what another process needs in its environment to open it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteEngine:
+    """Every database is a file called like the product's, in a directory of its own."""
+
+    root: Path
+
+    def create(self, name: str, template: str | None) -> str:
+        path = self.root / name / DATABASE_FILE
+        path.parent.mkdir(mode=0o700)
+        if template:
+            shutil.copyfile(template, path)
+        return str(path)
+
+    def drop(self, name: str) -> None:
+        shutil.rmtree(Path(name).parent)
+
+    def environment(self, name: str) -> Mapping[str, str]:
+        return {"COUNTERSIGN_DATA_DIR": str(Path(name).parent), "DATABASE_URL": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresEngine:
+    """Every database is one of a server that listens on the socket in `host`."""
+
+    host: str
+    user: str
+    prefix: str
+
+    def create(self, name: str, template: str | None) -> str:
+        database = f"{self.prefix}_{name}".replace("-", "_")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._run(
+            statement.format(sql.Identifier(database), sql.Identifier(template or "template0"))
+        )
+        return database
+
+    def drop(self, name: str) -> None:
+        self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def environment(self, name: str) -> Mapping[str, str]:
+        return {"DATABASE_URL": f"postgres://{self.user}@{quote(self.host, safe='')}/{name}"}
+
+    def _run(self, statement: sql.Composed) -> None:
+        with psycopg.connect(
+            host=self.host, user=self.user, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(statement)
+
+
+def point_settings_at(engine: Engine) -> None:
+    """Make Django's default connection use the server behind `engine`."""
+    if isinstance(engine, PostgresEngine):
+        settings = connections.settings["default"]
+        del connections["default"]
+        settings.update(
+            ENGINE="django.db.backends.postgresql", HOST=engine.host, USER=engine.user, OPTIONS={}
+        )
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Point the default connection of this and of every new thread at the database `name`."""
+    settings: dict[str, Any] = connections.settings["default"]
+    before = settings["NAME"]
+    connections["default"].close()
+    settings["NAME"] = name
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        settings["NAME"] = before
+
+
+def migrated_template(engine: Engine) -> str:
+    """Create a database with every migration and trigger in place, and nobody connected."""
+    name = engine.create("template", None)
+    with using(name):
+        call_command("migrate", verbosity=0, interactive=False)
+    return name

@@ -1,0 +1,1 @@
+"""The workflow file, version 1: reading, checking, its expressions. Pure."""

@@ -1,0 +1,20 @@
+"""From the text of a workflow file to a checked definition."""
+
+from orchestrator.workflow.checks import problems_of_meaning
+from orchestrator.workflow.definition import Definition, from_plain
+from orchestrator.workflow.problems import WorkflowFileError
+from orchestrator.workflow.shape import problems_of_shape
+from orchestrator.workflow.source import read
+
+
+def parse(text: str, filename: str) -> Definition:
+    """Return the definition in `text`; raises WorkflowFileError with every problem found.
+
+    Meaning is judged only once the shape is right, so that no complaint is a consequence of
+    another.
+    """
+    source = read(text, filename)
+    problems = problems_of_shape(source) or problems_of_meaning(source)
+    if problems:
+        raise WorkflowFileError(problems)
+    return from_plain(source.value)

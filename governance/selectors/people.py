@@ -1,0 +1,105 @@
+"""Who may do what, answered by one look-up per request and person."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from governance.models import Domain, DomainGroupPermission, DomainPersonPermission, Person, Team
+from governance.refusals import Forbidden
+
+Held = Mapping[uuid.UUID, frozenset[str]]
+
+_HELD = "_permissions_held"
+
+
+def permissions_for(person: Any, domain: Domain) -> frozenset[str]:
+    """Return the permissions a person holds on a domain, straight or through groups.
+
+    Only an active person holds any; an agent, an anonymous visitor and the superuser flag count
+    for nothing. The answer is kept on the instance, so it is as old as the instance.
+    """
+    return _held_by(person).get(domain.pk, frozenset())
+
+
+def domain_for(person: Any) -> Domain:
+    """Return the domain a person works in: the oldest one in which they may do anything.
+
+    Raises Forbidden with `no_domain` when there is none.
+    """
+    if (
+        person_domain := Domain.objects.filter(pk__in=_held_by(person))
+        .order_by("created_at")
+        .first()
+    ):
+        return person_domain
+    raise Forbidden("no_domain", _("You belong to no domain yet; ask for an invitation."))
+
+
+def require(person: Any, domain: Domain, permission: str) -> None:
+    """Raise Forbidden with `permission_missing` unless the person holds the permission."""
+    if permission not in permissions_for(person, domain):
+        detail = _("You lack the permission “%(name)s” here; ask who manages people for it.")
+        raise Forbidden("permission_missing", detail % {"name": permission}, permission=permission)
+
+
+def forget(person: Person) -> None:
+    """Drop what `permissions_for` remembered, after the person's permissions changed."""
+    vars(person).pop(_HELD, None)
+
+
+def people_of(domain: Domain) -> QuerySet[Person]:
+    """Return the active people of a domain by name: members, and owners and sponsors of agents."""
+    of_domain = (
+        Q(domainpersonpermission__content_object=domain)
+        | Q(groups__domaingrouppermission__content_object=domain)
+        | Q(teams__domain=domain)
+        | Q(owned_agents__domain=domain)
+        | Q(sponsored_agents__domain=domain)
+    )
+    found = Person.objects.filter(of_domain, is_active=True).values("pk")
+    return Person.objects.filter(pk__in=found).order_by("display_name", "username")
+
+
+def reviewers_of(domain: Domain) -> QuerySet[Person]:
+    """Return the active people who can sign in and may decide gates of the domain."""
+    direct = Q(
+        domainpersonpermission__content_object=domain,
+        domainpersonpermission__permission__codename="review_gates",
+    )
+    through_group = Q(
+        groups__domaingrouppermission__content_object=domain,
+        groups__domaingrouppermission__permission__codename="review_gates",
+    )
+    found = Person.objects.filter(direct | through_group, is_active=True, may_sign_in=True)
+    return Person.objects.filter(pk__in=found.values("pk")).order_by("display_name", "username")
+
+
+def team_slugs_of(person: Person, domain: Domain) -> frozenset[str]:
+    """Return the slugs of the domain's teams the person is in."""
+    return frozenset(
+        Team.objects.filter(domain=domain, people=person).values_list("slug", flat=True)
+    )
+
+
+def _held_by(person: Any) -> Held:
+    if not isinstance(person, Person):
+        return {}
+    remembered: Held | None = vars(person).get(_HELD)
+    if remembered is None:
+        remembered = vars(person)[_HELD] = _look_up(person)
+    return remembered
+
+
+def _look_up(person: Person) -> Held:
+    columns = ("content_object_id", "permission__codename")
+    direct = DomainPersonPermission.objects.filter(user=person.pk, user__is_active=True)
+    grouped = DomainGroupPermission.objects.filter(
+        group__user=person.pk, group__user__is_active=True
+    )
+    held: dict[uuid.UUID, set[str]] = {}
+    for domain_id, codename in direct.values_list(*columns).union(grouped.values_list(*columns)):
+        held.setdefault(domain_id, set()).add(codename)
+    return {domain_id: frozenset(names) for domain_id, names in held.items()}

@@ -1,17 +1,24 @@
 """The words other apps use to speak to the log. No Django here."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 ActorKind = Literal["person", "agent", "system"]
 
+_STREAM_NAME = re.compile(r"([a-z][a-z_-]{0,31}):([A-Za-z0-9._-]{1,64})", re.ASCII)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, order=True)
 class StreamKey:
     """Names a stream outside the database: `run:9f1c...`."""
 
     kind: str
     object_id: str
+
+    def __post_init__(self) -> None:
+        if not _STREAM_NAME.fullmatch(f"{self.kind}:{self.object_id}"):
+            raise ValueError(f"{self.kind}:{self.object_id} cannot name a stream")
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.object_id}"
@@ -19,10 +26,10 @@ class StreamKey:
     @classmethod
     def parse(cls, text: str) -> "StreamKey":
         """Read `kind:object_id`; raises ValueError on anything else."""
-        kind, separator, object_id = text.partition(":")
-        if not (separator and kind and object_id):
+        match = _STREAM_NAME.fullmatch(text)
+        if match is None:
             raise ValueError(f"a stream is named kind:object_id, not {text!r}")
-        return cls(kind, object_id)
+        return cls(match[1], match[2])
 
 
 @dataclass(frozen=True, slots=True)

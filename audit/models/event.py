@@ -41,14 +41,17 @@ class Event(models.Model):
 class Payload(models.Model):
     """What an event's envelope commits to but does not contain.
 
-    `fields` is a list of `{name, salt, value}`; the envelope holds only the Merkle root over
-    the salted fields, so that one field can later be disclosed or erased without the others.
+    `fields` is an RFC 8785 object kept as text, so that what was hashed is, byte for byte, what
+    is stored on every database; `salts` has one salt for each of its names. The envelope holds
+    only the Merkle root over the salted fields, so that one of them can later be disclosed or
+    erased without the others.
     """
 
     event = models.OneToOneField(
         Event, on_delete=models.PROTECT, primary_key=True, related_name="payload"
     )
-    fields = models.JSONField()
+    fields = models.TextField()
+    salts = models.TextField()
 
     def __str__(self) -> str:
         return f"payload of event {self.event_id}"

@@ -6,26 +6,33 @@ without the change, no change without the event.
 """
 
 import json
+import re
 import secrets
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 
-from audit import doorbell, merkle, registry
+from audit import doorbell, envelope, registry
 from audit.canonical import canonical_bytes
 from audit.models import Event, Payload, Stream
 from audit.types import Actor, ObjectRef, StreamKey
 
-ENVELOPE_VERSION = 1
+_OPAQUE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_NOTHING = ObjectRef("", "")
 
 
 class NotRecordingError(RuntimeError):
     """`record()` was called outside `recording()`, so the event could outlive its change."""
+
+
+class StreamMovedError(RuntimeError):
+    """Someone appended to a stream while it was locked. Nothing of the transaction happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +43,37 @@ class Entry:
     type: str
     actor: Actor
     domain_id: str
-    object: ObjectRef | None
-    payload: Mapping[str, Any]
+    object: ObjectRef
+    text: str
+    fields: Mapping[str, Any]
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-_buffer: ContextVar[list[Entry] | None] = ContextVar("audit_buffer", default=None)
+class _Recording:
+    """The outermost `recording()` of this thread, which is the owner of its connection."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pending:
+    """An entry in Django's list of things to do on commit, where rollbacks find it.
+
+    Django drops from that list whatever belongs to a savepoint that is rolled back. Keeping the
+    entries there means that a change and its event vanish together however the savepoint was
+    opened. On commit there is nothing left to do.
+    """
+
+    recording: _Recording
+    entry: Entry
+
+    def __call__(self) -> None:
+        pass
+
+
+class _ThisThread(threading.local):
+    recording: _Recording | None = None
+
+
+_this_thread = _ThisThread()
 
 
 @contextmanager
@@ -51,24 +83,19 @@ def recording() -> Iterator[None]:
     Nested calls join the outer one as a savepoint: when an inner block raises and the caller
     goes on, the inner block's changes and its events vanish together.
     """
-    entries = _buffer.get()
-    if entries is not None:
-        mark = len(entries)
-        try:
-            with transaction.atomic():
-                yield
-        except BaseException:
-            del entries[mark:]
-            raise
+    if _this_thread.recording is not None:
+        with transaction.atomic():
+            yield
         return
-    entries = []
-    token = _buffer.set(entries)
+    outermost = _this_thread.recording = _Recording()
     try:
         with transaction.atomic():
             yield
-            append(entries)
+            append(_surviving(outermost))
+            # The transaction commits now, and what runs on commit may record something itself.
+            _this_thread.recording = None
     finally:
-        _buffer.reset(token)
+        _this_thread.recording = None
 
 
 def record(
@@ -82,14 +109,18 @@ def record(
 ) -> None:
     """Add one event to the transaction opened by `recording()`.
 
-    Raises NotRecordingError outside of one and LookupError for a type not in the catalogue.
-    Payload values must be JSON; personal text belongs there and never in the envelope.
+    Raises NotRecordingError outside of one, LookupError for a type not in the catalogue and
+    ValueError for a payload that is no JSON or an id that is not opaque. Personal text belongs
+    into the payload and never among the ids.
     """
-    entries = _buffer.get()
-    if entries is None:
+    current = _this_thread.recording
+    if current is None or not connection.in_atomic_block:
         raise NotRecordingError(f"{type} was recorded outside a recording() block")
     registry.event_type(type)
-    entries.append(Entry(stream, type, actor, str(domain_id), object, payload or {}))
+    _refuse_telling_ids(actor, object)
+    text, fields = envelope.storable(payload or {})
+    entry = Entry(stream, type, actor, str(domain_id), object or _NOTHING, text, fields)
+    transaction.on_commit(_Pending(current, entry))
 
 
 def append(entries: Sequence[Entry]) -> None:
@@ -97,92 +128,110 @@ def append(entries: Sequence[Entry]) -> None:
     grouped: dict[StreamKey, list[Entry]] = {}
     for entry in entries:
         grouped.setdefault(entry.stream, []).append(entry)
-    for stream in _lock_streams(grouped):
-        key = StreamKey(stream.kind, stream.object_id)
-        _append_to(stream, grouped[key])
-        doorbell.ring_stream(key, stream.last_seq)
+    if not grouped:
+        return
+    streams = _lock_streams(grouped)
+    before = {stream.pk: stream.last_seq for stream in streams}
+    _insert([_draft(s, e) for s in streams for e in grouped[StreamKey(s.kind, s.object_id)]])
+    for stream in streams:
+        _move_head(stream, before[stream.pk])
+
+
+def _refuse_telling_ids(actor: Actor, target: ObjectRef | None) -> None:
+    if not _OPAQUE.fullmatch(actor.id):
+        raise ValueError(f"an actor is an opaque id, not {actor.id!r}")
+    if target and (len(target.kind) > 32 or len(target.id) > 64):
+        raise ValueError(f"{target.kind}:{target.id} is too long to name an object")
+
+
+def _surviving(current: _Recording) -> list[Entry]:
+    hooks = (hook[1] for hook in connection.run_on_commit)
+    return [h.entry for h in hooks if isinstance(h, _Pending) and h.recording is current]
 
 
 def _lock_streams(grouped: Mapping[StreamKey, Sequence[Entry]]) -> list[Stream]:
-    ids = []
-    for key, entries in grouped.items():
-        stream, _ = Stream.objects.get_or_create(
-            kind=key.kind,
-            object_id=key.object_id,
-            defaults={"domain_id": entries[0].domain_id},
-        )
-        ids.append(stream.pk)
-    return list(Stream.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    # Deadlock-free: new streams are created in the order of their names by a transaction that
+    # holds no stream yet, and only then are all of them locked in ascending id.
+    if len(grouped) > 1:
+        _create_missing(grouped)
+    streams = _locked(grouped)
+    if len(streams) < len(grouped):
+        _create_missing(grouped)
+        streams = _locked(grouped)
+    return streams
 
 
-def _append_to(stream: Stream, entries: Sequence[Entry]) -> None:
-    before = stream.last_seq
-    events, payloads = [], []
-    for entry in entries:
-        fields = _salted(entry.payload)
-        event = _sealed_event(stream, entry, fields)
-        events.append(event)
-        payloads.append(fields)
-        stream.last_seq, stream.head = event.seq, event.hash
-    created = Event.objects.bulk_create(events)
-    Payload.objects.bulk_create(
-        [Payload(event=event, fields=fields) for event, fields in zip(created, payloads, strict=True)]
+def _locked(keys: Mapping[StreamKey, object]) -> list[Stream]:
+    return list(Stream.objects.select_for_update().filter(_named(keys)).order_by("pk"))
+
+
+def _create_missing(grouped: Mapping[StreamKey, Sequence[Entry]]) -> None:
+    found = Stream.objects.filter(_named(grouped)).values_list("kind", "object_id")
+    missing = sorted(grouped.keys() - {StreamKey(*name) for name in found})
+    Stream.objects.bulk_create(
+        [
+            Stream(kind=key.kind, object_id=key.object_id, domain_id=grouped[key][0].domain_id)
+            for key in missing
+        ],
+        ignore_conflicts=True,
     )
-    moved = Stream.objects.filter(pk=stream.pk, last_seq=before).update(
-        last_seq=stream.last_seq, head=stream.head
+
+
+def _named(keys: Mapping[StreamKey, object]) -> Q:
+    names = Q()
+    for key in keys:
+        names |= Q(kind=key.kind, object_id=key.object_id)
+    return names
+
+
+def _draft(stream: Stream, entry: Entry) -> tuple[Event, Payload]:
+    salts = {name: secrets.token_hex(16) for name in entry.fields}
+    event = _sealed(stream, entry, envelope.commitment(entry.fields, salts))
+    stream.last_seq, stream.head = event.seq, event.hash
+    return event, Payload(event=event, fields=entry.text, salts=json.dumps(salts))
+
+
+def _sealed(stream: Stream, entry: Entry, commit: str) -> Event:
+    sealed = envelope.seal(
+        stream=str(entry.stream),
+        seq=stream.last_seq + 1,
+        prev=stream.head,
+        type=entry.type,
+        time=entry.occurred_at,
+        domain=entry.domain_id,
+        actor=entry.actor,
+        object=entry.object,
+        commit=commit,
     )
-    if moved != 1:
-        raise RuntimeError(f"stream {stream} moved while it was locked")
-
-
-def _sealed_event(stream: Stream, entry: Entry, fields: list[dict[str, Any]]) -> Event:
-    target = entry.object or ObjectRef("", "")
-    envelope = {
-        "v": ENVELOPE_VERSION,
-        "stream": str(entry.stream),
-        "seq": stream.last_seq + 1,
-        "prev": stream.head,
-        "type": entry.type,
-        "time": timestamp(entry.occurred_at),
-        "domain": entry.domain_id,
-        "actor": {"kind": entry.actor.kind, "id": entry.actor.id},
-        "object": {"kind": target.kind, "id": target.id},
-        "payload": {"commit": commitment(fields)},
-    }
-    text = canonical_bytes(envelope)
+    text = canonical_bytes(sealed).decode()
     return Event(
         stream=stream,
         seq=stream.last_seq + 1,
         prev=stream.head,
-        hash=merkle.leaf_hash(text).hex(),
+        hash=envelope.leaf(text),
         type=entry.type,
         actor_kind=entry.actor.kind,
         actor_id=entry.actor.id,
-        object_kind=target.kind,
-        object_id=target.id,
+        object_kind=entry.object.kind,
+        object_id=entry.object.id,
         domain_id=entry.domain_id,
         occurred_at=entry.occurred_at,
-        envelope=text.decode(),
+        envelope=text,
     )
 
 
-def _salted(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # A round trip through JSON here means that what is hashed is what any reader will load.
-    plain = json.loads(json.dumps(dict(payload)))
-    return [
-        {"name": name, "salt": secrets.token_hex(16), "value": value}
-        for name, value in sorted(plain.items())
-    ]
+def _insert(drafts: Sequence[tuple[Event, Payload]]) -> None:
+    Event.objects.bulk_create([event for event, _ in drafts])
+    # The assignment carries over the primary key that the insert has just brought back.
+    for event, payload in drafts:
+        payload.event = event
+    Payload.objects.bulk_create([payload for _, payload in drafts])
 
 
-def commitment(fields: Sequence[Mapping[str, Any]]) -> str:
-    """Return the Merkle root (RFC 6962) over the salted payload fields, 64 hex characters."""
-    leaves = sorted(
-        merkle.leaf_hash(canonical_bytes([f["salt"], f["name"], f["value"]])) for f in fields
+def _move_head(stream: Stream, before: int) -> None:
+    moved = Stream.objects.filter(pk=stream.pk, last_seq=before).update(
+        last_seq=stream.last_seq, head=stream.head
     )
-    return merkle.root(leaves).hex()
-
-
-def timestamp(moment: datetime) -> str:
-    """Return UTC with microseconds as the envelope writes it: 2026-11-20T10:00:00.000000Z."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if moved != 1:
+        raise StreamMovedError(f"stream {stream} moved while it was locked")
+    doorbell.ring_stream(StreamKey(stream.kind, stream.object_id), stream.last_seq)

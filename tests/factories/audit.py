@@ -1,0 +1,68 @@
+"""What tests of every app need from the log."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+from audit import registry
+from audit.models import Event, Payload, Stream
+from audit.services.events import record, recording
+from audit.types import Actor, ObjectRef, StreamKey
+
+NOTED = "test.noted"
+registry.register_event_types([(NOTED, "Somebody noted {what}.")])
+
+
+class AppendFailedError(Exception):
+    """What `failing_append()` raises where the event would have been inserted."""
+
+
+@contextmanager
+def failing_append() -> Iterator[None]:
+    """Make the INSERT of every event of this thread's connection fail.
+
+    The statement is stopped on its way to the database, in the middle of `events.append`, when
+    the use case has made all of its changes. Use it to prove that they are rolled back:
+
+        with failing_append(), pytest.raises(AppendFailedError):
+            gates.expire_due()
+    """
+    with connection.execute_wrapper(_stop_events):
+        yield
+
+
+def _stop_events(
+    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Mapping[str, Any]
+) -> Any:
+    if sql.startswith(f'INSERT INTO "{Event._meta.db_table}"'):
+        raise AppendFailedError("the event could not be appended")
+    return execute(sql, params, many, context)
+
+
+def note(stream: str = "note:1", what: object = "it", *, domain_id: object = "") -> None:
+    """Append one event that belongs to nobody's use case."""
+    with recording():
+        record(
+            stream=StreamKey.parse(stream),
+            type=NOTED,
+            actor=Actor.system("test"),
+            domain_id=domain_id,
+            object=ObjectRef("note", "1"),
+            payload={"what": what},
+        )
+
+
+def recorded(stream: str | None = None) -> list[str]:
+    """Return the types of all events, or of one stream, in order."""
+    events = Event.objects.order_by("stream_id", "seq")
+    if stream:
+        key = StreamKey.parse(stream)
+        events = events.filter(stream__kind=key.kind, stream__object_id=key.object_id)
+    return list(events.values_list("type", flat=True))
+
+
+def size_of_the_log() -> tuple[int, int, int]:
+    """Return how many streams, events and payloads there are: equal before and after a refusal."""
+    return Stream.objects.count(), Event.objects.count(), Payload.objects.count()

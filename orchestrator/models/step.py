@@ -71,8 +71,9 @@ class Step(models.Model):
 
     A worker claims a step with one conditional UPDATE that moves `epoch` on; every later write
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
-    the step proposed last; `held_output` is an agent's output whose checkpoint a person must
-    let go on. `lease_expires_at` and `not_before` are compared with the database's clock.
+    the step proposed last; `held_output` is what the agent answered with the proposal, kept
+    until the effect of the action completes it. `attempts` counts failed tries of the present
+    phase, `crash_count` lost workers. Leases and `not_before` compare with the database's clock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -127,6 +128,13 @@ class Step(models.Model):
         return f"{self.path} of {self.run_id}"
 
 
+class AttemptKind(models.TextChoices):
+    """What a worker claimed the step for."""
+
+    TURN = "turn", "Agent's turn"
+    EXECUTION = "execution", "Execution of an approved action"
+
+
 class AttemptOutcome(models.TextChoices):
     """How one try of a step ended."""
 
@@ -143,6 +151,7 @@ class Attempt(models.Model):
 
     step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="tries")
     number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=AttemptKind, default=AttemptKind.TURN)
     epoch = models.PositiveBigIntegerField()
     worker = models.CharField(max_length=120)
     runner = models.CharField(max_length=64, blank=True)
@@ -160,6 +169,9 @@ class Attempt(models.Model):
             models.CheckConstraint(
                 condition=Q(outcome__in=AttemptOutcome.values),
                 name="orchestrator_attempt_outcome",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=AttemptKind.values), name="orchestrator_attempt_kind"
             ),
         ]
 

@@ -72,7 +72,7 @@ Heartbeat = Callable[[], None]
 
 @runtime_checkable
 class Runner(Protocol):
-    """Makes an agent work. Chosen by `Agent.runner`, from entry-point group countersign.runners."""
+    """Makes an agent work. Chosen by `Agent.runner`; plugins: entry points countersign.runners."""
 
     name: str
     version: str

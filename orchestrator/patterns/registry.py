@@ -1,0 +1,13 @@
+"""The patterns there are, by the name a workflow file uses."""
+
+from collections.abc import Mapping
+
+from orchestrator.patterns.base import Pattern
+from orchestrator.patterns.sequential import Sequential
+
+_PATTERNS: Mapping[str, Pattern] = {pattern.name: pattern for pattern in (Sequential(),)}
+
+
+def pattern_named(name: str) -> Pattern:
+    """Return the pattern; raises LookupError for a name nobody implements."""
+    return _PATTERNS[name]

@@ -1,4 +1,4 @@
-"""Secrets people and agents carry: how they are made, written and remembered. Pure but for luck."""
+"""Secrets that people and agents carry: how they are made, written and remembered."""
 
 import hashlib
 import secrets

@@ -1,5 +1,7 @@
 """Who may use an endpoint at all. What they may do with an object is asked of the selectors."""
 
+from typing import Any
+
 from django.utils.translation import gettext as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -15,9 +17,10 @@ class PeopleOnly(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether a person asks; raises Forbidden for an agent."""
-        if isinstance(request.user, AgentPrincipal):
+        user: Any = request.user
+        if isinstance(user, AgentPrincipal):
             raise Forbidden("agent_principal", _("Only people can do this, never an agent."))
-        return isinstance(request.user, Person) and request.user.is_active
+        return isinstance(user, Person) and user.is_active and user.may_sign_in
 
 
 class SessionOnly(PeopleOnly):
@@ -25,6 +28,6 @@ class SessionOnly(PeopleOnly):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether a person asks without a token; raises Forbidden for a token."""
-        if isinstance(request.auth, Token) and isinstance(request.user, Person):
+        if isinstance(request.auth, Token) and request.auth.person_id:
             raise Forbidden("session_required", _("Sign in with a browser to do this."))
         return super().has_permission(request, view)

@@ -36,7 +36,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.CharField()
-    errors = FieldProblemSerializer(many=True)
+    errors = serializers.ListField(  # type: ignore[assignment]  # the member of RFC 9457, no property
+        child=FieldProblemSerializer()
+    )
     trace_id = serializers.CharField()
 
 
@@ -65,7 +67,7 @@ def problem(
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
-    """Answer any exception of an API view; what nobody expected is logged and told as little as possible."""
+    """Answer any exception of an API view; the unexpected is logged and shows nothing inside."""
     body = _problem_of(error)
     if body["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("trace_id=%s %s", body["trace_id"], context.get("view"), exc_info=error)
@@ -75,22 +77,16 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
 
 
 def _problem_of(error: Exception) -> dict[str, Any]:
-    match error:
-        case Refusal():
-            return _of_refusal(error)
-        case exceptions.ValidationError():
-            detail = _("The request is not acceptable; see the errors.")
-            return problem(422, "invalid", detail, errors=_places(error.detail))
-        case exceptions.APIException():
-            return _of_api_exception(error)
-        case Http404():
-            return problem(
-                404, "not_found", _("There is nothing here, or it is not yours to see.")
-            )
-        case PermissionDenied():
-            return problem(403, "permission_denied", _("You may not do this."))
-        case SuspiciousOperation():
-            return problem(400, "bad_request", _("The request is malformed."))
+    if isinstance(error, Refusal):
+        return _of_refusal(error)
+    if isinstance(error, exceptions.APIException):
+        return _of_api_exception(error)
+    if isinstance(error, Http404):
+        return problem(404, "not_found", _("There is nothing here that you may see."))
+    if isinstance(error, PermissionDenied):
+        return problem(403, "permission_denied", _("You may not do this."))
+    if isinstance(error, SuspiciousOperation):
+        return problem(400, "bad_request", _("The request is malformed."))
     detail = _("Something went wrong here, and nothing was changed. Quote the trace id.")
     return problem(500, "internal_error", detail)
 
@@ -102,6 +98,9 @@ def _of_refusal(refusal: Refusal) -> dict[str, Any]:
 
 
 def _of_api_exception(error: exceptions.APIException) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        summary = _("The request is not acceptable; see the errors.")
+        return problem(422, "invalid", summary, errors=_places(error.detail))
     detail = str(error.detail)
     code = error.detail.code if isinstance(error.detail, exceptions.ErrorDetail) else "error"
     if isinstance(error, exceptions.PermissionDenied) and detail.startswith("CSRF Failed"):

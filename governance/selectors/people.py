@@ -13,6 +13,7 @@ from governance.refusals import Forbidden
 Held = Mapping[uuid.UUID, frozenset[str]]
 
 _HELD = "_permissions_held"
+_DOMAIN = "_domain_found"
 
 
 def permissions_for(person: Any, domain: Domain) -> frozenset[str]:
@@ -38,6 +39,18 @@ def domain_for(person: Any) -> Domain:
     raise Forbidden("no_domain", _("You belong to no domain yet; ask for an invitation."))
 
 
+def find_domain(person: Any) -> Domain | None:
+    """Return the same domain as `domain_for`, or None; remembered on the instance."""
+    if not isinstance(person, Person):
+        return None
+    remembered = vars(person)
+    if _DOMAIN not in remembered:
+        domains = Domain.objects.filter(pk__in=_held_by(person))
+        remembered[_DOMAIN] = domains.order_by("created_at").first()
+    found: Domain | None = remembered[_DOMAIN]
+    return found
+
+
 def require(person: Any, domain: Domain, permission: str) -> None:
     """Raise Forbidden with `permission_missing` unless the person holds the permission."""
     if permission not in permissions_for(person, domain):
@@ -45,9 +58,21 @@ def require(person: Any, domain: Domain, permission: str) -> None:
         raise Forbidden("permission_missing", detail % {"name": permission}, permission=permission)
 
 
+def holds_now(person: Any, domain_id: uuid.UUID | None, permission: str | None = None) -> bool:
+    """Whether a person holds the permission (or any, when none is named) as of this moment.
+
+    For live connections, whose person was loaded long ago: the database is asked again.
+    """
+    held: frozenset[str] = frozenset()
+    if isinstance(person, Person) and domain_id is not None:
+        held = _look_up(person).get(domain_id, held)
+    return permission in held if permission else bool(held)
+
+
 def forget(person: Person) -> None:
     """Drop what `permissions_for` remembered, after the person's permissions changed."""
     vars(person).pop(_HELD, None)
+    vars(person).pop(_DOMAIN, None)
 
 
 def people_of(domain: Domain) -> QuerySet[Person]:

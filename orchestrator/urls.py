@@ -15,3 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.urls")),
     path("", include("audit.urls")),
 ]
+
+handler400 = "governance.api.problems.bad_request"
+handler403 = "governance.api.problems.forbidden"
+handler404 = "governance.api.problems.not_found"
+handler500 = "governance.api.problems.server_error"

@@ -1,0 +1,126 @@
+"""The small words templates are written in: icons, components, moments, initials."""
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from django import template
+from django.template.loader import get_template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from lucide.templatetags.lucide import lucide
+
+register = template.Library()
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@register.simple_tag
+@lru_cache(maxsize=256)
+def icon(name: str) -> str:
+    """Draw an icon of the installed set. It is decoration: the word stands beside it."""
+    shape = lucide(str(name), size=16, **{"class": "icon", "aria-hidden": "true"})
+    return SafeString(" ".join(shape.split()))
+
+
+@register.simple_tag
+def component(name: str, **parameters: object) -> str:
+    """Render templates/components/<name>.html with exactly these parameters."""
+    return get_template(f"components/{name}.html").render(parameters)
+
+
+@register.simple_block_tag
+def wrap(content: str, name: str, **parameters: object) -> str:
+    """Render templates/components/<name>.html around what stands between the tags."""
+    return get_template(f"components/{name}.html").render({**parameters, "content": content})
+
+
+@register.filter
+def initials(name: object) -> str:
+    """Return one or two letters for an avatar."""
+    words = [word for word in str(name).split() if word[0].isalnum()]
+    picked = [words[0], words[-1]] if len(words) > 1 else words
+    return "".join(word[0].upper() for word in picked) or "?"
+
+
+@register.filter
+def short(identifier: object) -> str:
+    """Return the first eight characters of an id or digest; the copy button has all of it."""
+    return str(identifier)[:8]
+
+
+@register.simple_tag
+def when(moment: datetime | None, style: str = "relative") -> str:
+    """Show a moment as `relative` words or `exact`; both carry the exact value in UTC.
+
+    static/js/time.js keeps the words fresh and puts the reader's own zone in.
+    """
+    if moment is None:
+        return format_html('<span class="faint">{}</span>', "\N{EN DASH}")
+    exact = exactly(moment)
+    return format_html(
+        '<time datetime="{}" title="{}" data-when="{}">{}</time>',
+        moment.astimezone(UTC).isoformat(timespec="seconds"),
+        exact,
+        style,
+        exact if style == "exact" else in_words(moment - timezone.now()),
+    )
+
+
+def exactly(moment: datetime) -> str:
+    """Return the moment to the minute in UTC, and say that it is UTC."""
+    return f"{date_format(moment.astimezone(UTC), 'j M Y, H:i')} UTC"
+
+
+def in_words(distance: timedelta) -> str:
+    """Say how far away a moment is: `now`, `in 3 hours`, `5 minutes ago`."""
+    span = abs(distance)
+    if span < MINUTE:
+        return _("now")
+    amount = _amount(span)
+    if distance > timedelta():
+        return _("in %(amount)s") % {"amount": amount}
+    return _("%(amount)s ago") % {"amount": amount}
+
+
+def _amount(span: timedelta) -> str:
+    if span < 2 * HOUR:
+        count = span // MINUTE
+        return ngettext("%(n)d minute", "%(n)d minutes", count) % {"n": count}
+    if span < 2 * DAY:
+        count = span // HOUR
+        return ngettext("%(n)d hour", "%(n)d hours", count) % {"n": count}
+    count = span // DAY
+    return ngettext("%(n)d day", "%(n)d days", count) % {"n": count}
+
+
+@register.filter
+def lasting(span: timedelta | float | None) -> str:
+    """Show a duration: `4 s`, `3 min 12 s`, `2 h 5 min`."""
+    if span is None:
+        return "\N{EN DASH}"
+    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
+    minutes, rest = divmod(seconds, 60)
+    if seconds < 60:
+        return _("%(s)d s") % {"s": seconds}
+    if minutes < 60:
+        return _("%(m)d min %(s)d s") % {"m": minutes, "s": rest}
+    return _("%(h)d h %(m)d min") % {"h": minutes // 60, "m": minutes % 60}
+
+
+@register.filter
+def dots(needed: int, filled: int) -> list[bool]:
+    """Return one entry per seat, true for the filled ones, which come first."""
+    return [place < filled for place in range(min(needed, 20))]
+
+
+@register.filter
+def wide(bar: object, total_ms: int) -> int:
+    """Return a bar's width in milliseconds of its timeline; no bar is too thin to see."""
+    start, end = getattr(bar, "start_ms", 0), getattr(bar, "end_ms", None)
+    return max((total_ms if end is None else end) - start, max(total_ms, 1) // 160, 1)

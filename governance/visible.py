@@ -21,9 +21,9 @@ _LOOKS_LIKE_PUNCTUATION = frozenset(
 )
 _LATIN_ALIKE = frozenset("\u0131\u0237\u0138\u01c0\u017f")
 _TAKEN_FOR_LATIN = frozenset(
-    "АВЕЅІЈКМНОРСТУХҮҺԀԌԚԜасеіјорѕухүһԁԛԝѵ"  # Cyrillic  # noqa: RUF001 - ambiguous is what they are
+    "АВЕЅІЈКМНОРСТУХҮҺԀԌԚԜасеіјорѕухүһԁԛԝѵ"  # Cyrillic
     "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαγινορσυϲϳ"  # Greek  # noqa: RUF001 - ambiguous is what they are
-    "ՕՏՍԼհոսօզցք"  # Armenian  # noqa: RUF001 - ambiguous is what they are
+    "ՕՏՍԼհոսօզցք"  # Armenian
     "ᎠᎡᎢᎥᎩᎪᎫᎬᎳᎷᎻᏀᏂᏃᏚᏞᏟᏢᏦ"  # Cherokee  # noqa: RUF001 - ambiguous is what they are
 )
 _DECEIVING_SCRIPTS = frozenset(

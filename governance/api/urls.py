@@ -1,3 +1,21 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from governance.api import agents, people
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("me/", people.MeView.as_view(), name="api-me"),
+    path("tokens/", people.TokensView.as_view(), name="api-tokens"),
+    path("tokens/<uuid:token_id>/", people.TokenDetailView.as_view(), name="api-token"),
+    path("agents/", agents.AgentsView.as_view(), name="api-agents"),
+    path("agents/<uuid:agent_id>/", agents.AgentDetailView.as_view(), name="api-agent"),
+    path(
+        "agents/<uuid:agent_id>/suspend/",
+        agents.AgentSuspendView.as_view(),
+        name="api-agent-suspend",
+    ),
+    path(
+        "agents/<uuid:agent_id>/resume/",
+        agents.AgentResumeView.as_view(),
+        name="api-agent-resume",
+    ),
+]

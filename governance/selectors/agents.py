@@ -186,6 +186,15 @@ def is_active(agent_id: uuid.UUID | str) -> bool:
     return Agent.objects.filter(pk=agent_id, lifecycle=Lifecycle.ACTIVE).exists()
 
 
+def newest_versions(slug: str, domain_slug: str = "") -> list[Agent]:
+    """Return the newest version of the agents with this short name, one for each domain."""
+    agents = Agent.objects.filter(slug=slug).select_related("domain")
+    if domain_slug:
+        agents = agents.filter(domain__slug=domain_slug)
+    newest = {agent.domain_id: agent for agent in agents.order_by("version")}
+    return list(newest.values())
+
+
 def domain_id_of(agent_id: uuid.UUID | None) -> uuid.UUID | None:
     """Return the id of the agent's domain, or None for an agent nobody knows."""
     if agent_id is None:

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from governance.models import Domain, DomainGroupPermission, DomainPersonPermission, Person, Team
-from governance.refusals import Forbidden
+from governance.refusals import Forbidden, Refusal
 
 Held = Mapping[uuid.UUID, frozenset[str]]
 
@@ -73,6 +73,20 @@ def forget(person: Person) -> None:
     """Drop what `permissions_for` remembered, after the person's permissions changed."""
     vars(person).pop(_HELD, None)
     vars(person).pop(_DOMAIN, None)
+
+
+def console_person(username: str) -> Person | None:
+    """Return who a command on the machine speaks of: by user name, else the first who enrolled.
+
+    None only when no name is given and nobody has enrolled; raises Refusal for a wrong name.
+    """
+    if not username:
+        enrolled = Person.objects.filter(may_sign_in=True, is_active=True)
+        return enrolled.order_by("date_joined").first()
+    if person := Person.objects.filter(username=username).first():
+        return person
+    detail = _("There is nobody called %(name)s here.")
+    raise Refusal("not_found", detail % {"name": username}, status=404)
 
 
 def people_of(domain: Domain) -> QuerySet[Person]:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from governance.credentials import fingerprint
@@ -37,6 +39,12 @@ def open_link(secret: str) -> LinkView:
         raise Gone("link_expired", _("This sign-in link has expired; ask for a new one."))
     name = link.domain.name if link.domain else ""
     return LinkView(_purpose_of(link), link.person, link.inviter, name)
+
+
+def address_of(secret: str) -> str:
+    """Return the address to hand to a person. Opening it changes nothing; its button does."""
+    path = reverse("enrol", args=[secret])
+    return f"{settings.BASE_URL.rstrip('/')}{path}"
 
 
 def _purpose_of(link: SigninLink) -> Purpose:

@@ -24,6 +24,7 @@ from audit.models import Event, Payload, Stream
 from audit.types import Actor, ObjectRef, StreamKey
 
 _OPAQUE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_OBJECT = re.compile(r"[^:]{1,32}:.{1,64}", re.DOTALL)
 _NOTHING = ObjectRef("", "")
 
 
@@ -140,8 +141,8 @@ def append(entries: Sequence[Entry]) -> None:
 def _refuse_telling_ids(actor: Actor, target: ObjectRef | None) -> None:
     if not _OPAQUE.fullmatch(actor.id):
         raise ValueError(f"an actor is an opaque id, not {actor.id!r}")
-    if target and (len(target.kind) > 32 or len(target.id) > 64):
-        raise ValueError(f"{target.kind}:{target.id} is too long to name an object")
+    if target and not _OBJECT.fullmatch(f"{target.kind}:{target.id}"):
+        raise ValueError(f"an object is named by a short kind and id, not {target!r}")
 
 
 def _surviving(current: _Recording) -> list[Entry]:

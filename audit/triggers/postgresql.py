@@ -26,7 +26,7 @@ WHERE t.tgrelid = to_regclass(%s) AND NOT t.tgisinternal
 @dataclass(frozen=True, slots=True)
 class _Guard:
     name: str
-    events: str
+    event: str
     level: str
     type: int
     function: str
@@ -57,27 +57,23 @@ def _guards(table: Table) -> list[_Guard]:
     refuse = ("countersign_refuse", _REFUSE)
     forward = (f"{table.name}_only_forward", _only_forward(table))
     update = forward if table.counter else refuse
+    name = f"{table.name}_refuses"
     return [
-        _guard(table, "update", "UPDATE", _ROW | _BEFORE | _UPDATE, *update),
-        _guard(table, "delete", "DELETE", _ROW | _BEFORE | _DELETE, *refuse),
-        _guard(table, "truncate", "TRUNCATE", _BEFORE | _TRUNCATE, *refuse),
+        _Guard(f"{name}_update", "UPDATE", "ROW", _ROW | _BEFORE | _UPDATE, *update),
+        _Guard(f"{name}_delete", "DELETE", "ROW", _ROW | _BEFORE | _DELETE, *refuse),
+        _Guard(f"{name}_truncate", "TRUNCATE", "STATEMENT", _BEFORE | _TRUNCATE, *refuse),
     ]
 
 
-def _guard(table: Table, name: str, events: str, type: int, function: str, body: str) -> _Guard:
-    level = "ROW" if type & _ROW else "STATEMENT"
-    return _Guard(f"{table.name}_refuses_{name}", events, level, type, function, body)
-
-
-def _statements(table: Table, guard: _Guard) -> list[str]:
-    return [
-        f"CREATE OR REPLACE FUNCTION {guard.function}() RETURNS trigger LANGUAGE plpgsql"
-        f" AS $body${guard.body}$body$",
+def _statements(table: Table, guard: _Guard) -> tuple[str, ...]:
+    function = f"CREATE OR REPLACE FUNCTION {guard.function}() RETURNS trigger LANGUAGE plpgsql"
+    trigger = f'CREATE TRIGGER "{guard.name}" BEFORE {guard.event} ON "{table.name}"'
+    return (
+        f"{function} AS $body${guard.body}$body$",
         f'DROP TRIGGER IF EXISTS "{guard.name}" ON "{table.name}"',
-        f'CREATE TRIGGER "{guard.name}" BEFORE {guard.events} ON "{table.name}"'
-        f" FOR EACH {guard.level} EXECUTE FUNCTION {guard.function}()",
+        f"{trigger} FOR EACH {guard.level} EXECUTE FUNCTION {guard.function}()",
         f'ALTER TABLE "{table.name}" ENABLE ALWAYS TRIGGER "{guard.name}"',
-    ]
+    )
 
 
 _REFUSE = """

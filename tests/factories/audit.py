@@ -1,7 +1,7 @@
 """What tests of every app need from the log."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from django.db import connection
@@ -33,12 +33,18 @@ def failing_append() -> Iterator[None]:
         yield
 
 
-def _stop_events(
-    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Mapping[str, Any]
-) -> Any:
+def _stop_events(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
     if sql.startswith(f'INSERT INTO "{Event._meta.db_table}"'):
         raise AppendFailedError("the event could not be appended")
-    return execute(sql, params, many, context)
+    return execute(sql, *rest)
+
+
+@contextmanager
+def failing(block: AbstractContextManager[Any]) -> Iterator[None]:
+    """Run the body inside `block` and make it fail at its end."""
+    with suppress(ZeroDivisionError), block:
+        yield
+        raise ZeroDivisionError
 
 
 def note(stream: str = "note:1", what: object = "it", *, domain_id: object = "") -> None:

@@ -1,0 +1,1 @@
+"""What `audit.migrations` may look like after a later release that alters its tables."""

@@ -1,7 +1,7 @@
 """Every setting, each environment variable read once, with a type.
 
-Production sets DATABASE_URL, REDIS_URL and SECRET_KEY (or SECRET_KEY_FILE); `up` sets them for
-the embedded parts it starts.
+Production sets DATABASE_URL, REDIS_URL and SECRET_KEY (or SECRET_KEY_FILE). What `up` started
+with its embedded parts is found through its data directory.
 """
 
 import os
@@ -11,16 +11,21 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
+from orchestrator.supervisor import data_dir, runtime
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
 DATA_DIR = Path(env.str("COUNTERSIGN_DATA_DIR", default=str(BASE_DIR / "var")))
+RUNNING = runtime.read(DATA_DIR)
 DEBUG = env.bool("DEBUG", default=False)
 # A random key is safe and useless across processes, so a deployment that forgot it notices.
-SECRET_KEY = env.str("SECRET_KEY", default="") or secrets.token_urlsafe(50)
+SECRET_KEY = (
+    env.str("SECRET_KEY", default="") or data_dir.secret_key(DATA_DIR) or secrets.token_urlsafe(50)
+)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-BASE_URL = env.str("BASE_URL", default="http://localhost:8000")
+BASE_URL = env.str("BASE_URL", default=RUNNING.base_url if RUNNING else "http://localhost:8000")
 SECURE = BASE_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -76,7 +81,7 @@ TEMPLATES = [
 ]
 
 # Database -----------------------------------------------------------------------------------
-DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASE_URL = env.str("DATABASE_URL", default=RUNNING.database if RUNNING else "")
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     DATABASES["default"]["CONN_MAX_AGE"] = 60
@@ -119,7 +124,9 @@ LOGIN_URL = "signin"
 LOGIN_REDIRECT_URL = "inbox"
 
 # Broker, channel layer: doorbells only ------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.str(
+    "REDIS_URL", default=RUNNING.redis_url if RUNNING else "redis://127.0.0.1:6379/0"
+)
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
@@ -211,6 +218,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = SECURE
 CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE

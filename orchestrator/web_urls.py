@@ -1,3 +1,8 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from orchestrator.views import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz/live", health.live, name="healthz"),
+    path("healthz/ready", health.ready, name="healthz-ready"),
+]

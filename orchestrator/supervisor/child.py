@@ -1,0 +1,89 @@
+"""One process of the product: started in a session of its own, watched, started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PARENT_DEATH = Path(__file__).with_name("parent_death.py")
+CRASHES_ALLOWED = 5
+CRASH_WINDOW_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to start a process. `descriptors` are inherited; `stage` orders the stop."""
+
+    name: str
+    command: Sequence[str]
+    stage: int
+    environment: Mapping[str, str] = field(default_factory=dict)
+    descriptors: Sequence[int] = ()
+
+
+class Child:
+    """A planned process and what became of it. Times are of the monotonic clock, in seconds."""
+
+    def __init__(self, plan: Plan, lifeline: int) -> None:
+        self.plan = plan
+        self.start_at: float | None = None
+        self._lifeline = lifeline
+        self._crashes: deque[float] = deque(maxlen=CRASHES_ALLOWED)
+        self.process = self._spawn()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        # The terminal's Ctrl-C reaches only its own session, so the stop can be in order.
+        linux = sys.platform == "linux"
+        lifeline = "-" if linux else str(self._lifeline)
+        wrapper = [sys.executable, "-I", "-S", str(PARENT_DEATH), str(os.getpid()), lifeline]
+        inherited = [*self.plan.descriptors, *([] if linux else [self._lifeline])]
+        return subprocess.Popen(
+            [*wrapper, *self.plan.command],
+            cwd=ROOT,
+            env=os.environ | dict(self.plan.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=inherited,
+            start_new_session=True,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process exists; reaps it when it has just ended."""
+        return self.process.poll() is None
+
+    def crashed(self) -> float | None:
+        """Note a crash; return the seconds to wait (1, 2, 4...), None when it is one too many."""
+        now = time.monotonic()
+        recent = [moment for moment in self._crashes if moment > now - CRASH_WINDOW_SECONDS]
+        self._crashes.append(now)
+        if len(recent) + 1 >= CRASHES_ALLOWED:
+            return None
+        delay = float(2 ** len(recent))
+        self.start_at = now + delay
+        return delay
+
+    def start_again(self) -> None:
+        """Start the process anew, under the same plan."""
+        self.start_at = None
+        self.process = self._spawn()
+
+    def terminate(self) -> None:
+        """Ask the process to end in its own time."""
+        if self.is_running:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End the process and everything it started, now."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.process.wait()

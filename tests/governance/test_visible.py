@@ -176,5 +176,6 @@ def test_plain_ascii_is_left_alone(text: str) -> None:
 
 
 def test_the_filter_escapes_html_after_making_visible() -> None:
-    page = Template("{% load visible_text %}{{ text|visible }}")
-    assert page.render(Context({"text": "<b>\u202e</b>"})) == "&lt;b&gt;⟨U+202E⟩&lt;/b&gt;"
+    page = Template("{% load visible %}{{ text|visible }}")
+    marked = '&lt;b&gt;<span class="escaped">⟨U+202E⟩</span>&lt;/b&gt;'
+    assert page.render(Context({"text": "<b>\u202e</b>"})) == marked

@@ -8,6 +8,8 @@ from django.db import connections
 
 WAIT_SECONDS = 30
 
+Race = Callable[..., list[object]]
+
 
 def race(*contenders: Callable[[], object]) -> list[object]:
     """Call every contender at the same moment; return each one's result or exception, in order."""

@@ -1,14 +1,34 @@
 """What governance tells the log about itself: event types by noun, viewers and links."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from audit import registry
 from audit.registry import Sentence
+from governance import reasons
+from governance.models import Action, Exhibit, Outcome
 from governance.selectors import agents, people
 
 Types = Iterable[tuple[str, str | Sentence]]
+
+
+def _verdict_words(payload: Mapping[str, Any]) -> str:
+    said = reasons.words_of(payload.get("reasons", []))
+    match payload.get("outcome"):
+        case Outcome.ALLOW:
+            return "Policy allowed it"
+        case Outcome.REQUIRE_APPROVAL:
+            return f"Policy asks for people: {said}"
+        case _:
+            return f"Policy denied it: {said}"
+
+
+def _decision_words(payload: Mapping[str, Any]) -> str:
+    label, by, reason = (payload.get(key) or "" for key in ("label", "by", "reason"))
+    who = f" by {by}" if by else ""
+    return f"{label}{who}: {reason}" if reason else f"{label}{who}"
+
 
 DOMAINS: Types = (("domain.created", "Domain {name} was created"),)
 
@@ -42,14 +62,53 @@ NOTICES: Types = (
     ("notice.failed", "A notice could not be delivered by {channel}: {error}"),
 )
 
+ACTIONS: Types = (
+    ("action.proposed", "{agent} proposed: {sentence}"),
+    ("verdict.given", _verdict_words),
+    ("exhibit.attached", "“{name}” was attached"),
+    ("tool.registered", "Tool {name} was registered"),
+    ("bundle.activated", "Policy bundle {number} rules from now on"),
+)
+
+GATES: Types = (
+    ("gate.opened", "People are asked: {sentence}"),
+    ("gate.decided", _decision_words),
+    ("gate.voided", "The approval no longer holds: {reason}"),
+    ("review.given", "{person} chose “{label}”"),
+    ("review.refused", "A review by {person} was refused: {detail}"),
+)
+
+WARRANTS: Types = (
+    ("warrant.issued", "A warrant was issued, good for one use within {minutes} minutes"),
+    ("warrant.claimed", "{worker} claimed the warrant"),
+    ("warrant.expired", "The warrant expired unused"),
+    ("warrant.voided", "The warrant was voided: {reason}"),
+)
+
+EFFECTS: Types = (
+    ("effect.started", "Under way: {sentence}"),
+    ("effect.succeeded", "Done: {sentence}"),
+    ("effect.failed", "It did not happen: {error}"),
+    ("effect.unknown", "Nobody knows whether it happened: {error}"),
+    ("effect.taken_over", "Another worker took it over from one that was lost"),
+    ("effect.reconciled", "It was settled that it happened: {note}"),
+    ("effect.compensated", "Undone: {sentence}"),
+)
+
 
 def register() -> None:
     """Fill the log's registries with everything governance records and shows."""
-    for types in (DOMAINS, PEOPLE, TOKENS, AGENTS, NOTICES):
+    nouns = (DOMAINS, PEOPLE, TOKENS, AGENTS, NOTICES, ACTIONS, GATES, WARRANTS, EFFECTS)
+    for types in nouns:
         registry.register_event_types(types)
     registry.register_stream("domain", _may_view_domain)
     registry.register_stream("agent", _may_view_agent)
+    registry.register_stream("policy", _may_view_domain)
+    registry.register_stream("action", _may_view_action)
+    registry.register_stream("exhibit", _may_view_exhibit)
+    registry.register_list("gates", _may_hear_of_gates)
     registry.register_link("agent", "/agents/{}/".format)
+    registry.register_link("gate", "/gates/{}/".format)
 
 
 def _may_view_domain(person: Any, object_id: str) -> bool:
@@ -58,6 +117,24 @@ def _may_view_domain(person: Any, object_id: str) -> bool:
 
 def _may_view_agent(person: Any, object_id: str) -> bool:
     return people.holds_now(person, agents.domain_id_of(_uuid(object_id)))
+
+
+def _may_view_action(person: Any, object_id: str) -> bool:
+    return people.holds_now(person, _domain_id(Action, object_id))
+
+
+def _may_view_exhibit(person: Any, object_id: str) -> bool:
+    return people.holds_now(person, _domain_id(Exhibit, object_id))
+
+
+def _may_hear_of_gates(person: Any, domain_id: str) -> bool:
+    return people.holds_now(person, _uuid(domain_id))
+
+
+def _domain_id(model: type[Action] | type[Exhibit], object_id: str) -> uuid.UUID | None:
+    key = _uuid(object_id)
+    found = model.objects.filter(pk=key).values_list("domain_id", flat=True) if key else ()
+    return next(iter(found), None)
 
 
 def _uuid(text: str) -> uuid.UUID | None:

@@ -16,8 +16,8 @@ class Action(models.Model):
     `digest` is the SHA-256 over the RFC 8785 form of `envelope`, which holds meaning only:
     agent, on whose behalf, tool and its schema digest, arguments, pins (what must not have
     changed when it runs) and environment. `run_id`, `step_path` and `index` (its place among
-    the step's actions) say where it came from; `compensation` is its undo as the tool's adapter
-    described it when the action was proposed.
+    the step's actions) say where it came from; `sentence` and `compensation` are what it does
+    and its undo, as the tool's adapter described them when the action was proposed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -33,12 +33,13 @@ class Action(models.Model):
     effect_key = models.CharField(max_length=64)
     envelope = models.JSONField()
     digest = models.CharField(max_length=64, db_index=True)
+    sentence = models.CharField(max_length=400)
     compensation = models.JSONField(default=dict)
     rationale = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
-        return f"{self.tool_id} by {self.agent}"
+        return self.sentence
 
 
 class Outcome(models.TextChoices):

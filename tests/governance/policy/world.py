@@ -58,7 +58,7 @@ def request(
         principal=Entity(EntityRef("Agent", "scout"), attributes, classes),
         resource=Entity(
             EntityRef("Branch", "/srv/shop main"),
-            {"domain": DOMAIN, "repository": "/srv/shop", "name": "main"},
+            {"domain": DOMAIN, "repository": "/srv/shop", "name": "main", "protected": True},
         ),
         others=(
             Entity(DOMAIN),

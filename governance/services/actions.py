@@ -1,0 +1,296 @@
+"""Agents propose; this is the one door. Nothing is done here, only written down and judged."""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+from django.utils.translation import gettext as _
+
+from audit.canonical import canonical_bytes, digest
+from audit.services.events import record, recording
+from audit.types import Actor, ObjectRef
+from governance.adapters import (
+    ExhibitDraft,
+    Facts,
+    FactUnavailableError,
+    ToolAdapter,
+    adapter_for,
+)
+from governance.foreign import foreign_digest
+from governance.models import (
+    Action,
+    Agent,
+    Exhibit,
+    Gate,
+    Lifecycle,
+    Outcome,
+    Person,
+    Tool,
+    Verdict,
+    Warrant,
+)
+from governance.refusals import Forbidden, Invalid, Refusal
+from governance.services import exhibits as exhibit_service
+from governance.services import gates, issuing, verdicts
+from governance.streams import stream_of
+
+ENVELOPE_VERSION = 1
+MOST_ARGUMENT_BYTES = 100_000
+SENTENCE_LENGTH = 400
+RATIONALE_LENGTH = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An action whose arguments are checked and whose facts are collected, not yet proposed."""
+
+    agent: Agent
+    tool: Tool
+    adapter: ToolAdapter
+    arguments: Mapping[str, Any]
+    on_behalf_of: Person | None
+    facts: Facts
+    sentence: str
+    drafts: Sequence[ExhibitDraft]
+    compensation: Mapping[str, Any]
+    run_id: uuid.UUID | None = None
+    step_path: str = ""
+    index: int = 0
+
+    def envelope(self) -> dict[str, Any]:
+        """Return what the action means, and nothing else: its digest is what people approve."""
+        return {
+            "v": ENVELOPE_VERSION,
+            "domain": str(self.agent.domain_id),
+            "agent": str(self.agent.pk),
+            "on_behalf_of": str(self.on_behalf_of.pk) if self.on_behalf_of else None,
+            "tool": {"slug": self.tool.slug, "schema_digest": self.tool.schema_digest},
+            "arguments": dict(self.arguments),
+            "pins": dict(self.facts.pins),
+            "environment": self.agent.environment,
+        }
+
+    def effect_key(self) -> str:
+        """Return what every retry of this effect has in common: no attempt, worker or clock."""
+        place = [str(self.run_id or ""), self.step_path, self.index, self.tool.slug]
+        return digest([*place, dict(self.arguments), dict(self.facts.pins)])
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """What became of a proposal: a warrant when policy allows, a gate when people are asked."""
+
+    action: Action
+    verdict: Verdict
+    gate: Gate | None = None
+    warrant: Warrant | None = None
+
+
+def prepare(
+    *,
+    agent: Agent,
+    tool_slug: str,
+    arguments: Mapping[str, Any],
+    on_behalf_of: Person | None,
+    run_id: uuid.UUID | None = None,
+    step_path: str = "",
+    index: int = 0,
+) -> Prepared:
+    """Check the arguments and collect what is true now. Does I/O, so never in a transaction.
+
+    Raises Forbidden `agent_not_active`, Invalid `unknown_tool`, `invalid_arguments` (with JSON
+    pointers) or `fact_unavailable`, and Refusal `tool_changed`.
+    """
+    require_active(agent)
+    tool = _tool(tool_slug)
+    plain = _checked(tool, arguments)
+    with _facts():
+        adapter = adapter_for(tool.slug)
+        facts = adapter.collect(plain)
+        return Prepared(
+            agent=agent,
+            tool=tool,
+            adapter=adapter,
+            arguments=plain,
+            on_behalf_of=on_behalf_of,
+            facts=facts,
+            sentence=adapter.sentence(plain),
+            drafts=adapter.preview(plain, facts.pins),
+            compensation=adapter.compensation(plain, facts.pins),
+            run_id=run_id,
+            step_path=step_path,
+            index=index,
+        )
+
+
+def prepare_again(*, action: Action, delta: bool) -> Prepared:
+    """Collect once more what is true for an action that was proposed already. Does I/O.
+
+    When a pin moved, the drafts show what changed since (`delta`) or the whole change; when
+    none did, there are none and what was shown before still holds.
+    """
+    agent = Agent.objects.select_related("owner", "sponsor").get(pk=action.agent_id)
+    require_active(agent)
+    tool = _tool(action.tool_id)
+    arguments = _checked(tool, action.envelope["arguments"])
+    with _facts():
+        adapter = adapter_for(tool.slug)
+        facts = adapter.collect(arguments)
+        again = Prepared(
+            agent=agent,
+            tool=tool,
+            adapter=adapter,
+            arguments=arguments,
+            on_behalf_of=action.on_behalf_of,
+            facts=facts,
+            sentence=action.sentence,
+            drafts=(),
+            compensation=action.compensation,
+            run_id=action.run_id,
+            step_path=action.step_path,
+            index=action.index,
+        )
+        return (
+            again if facts.pins == action.envelope["pins"] else _moved(again, action, delta=delta)
+        )
+
+
+def propose(
+    *,
+    prepared: Prepared,
+    exhibits: Sequence[Exhibit] = (),
+    rationale: str = "",
+    delta_of: Gate | None = None,
+) -> Proposed:
+    """Write the action down and let policy judge it; joins the caller's recording().
+
+    Allowed, it has a warrant at once; where people are asked, a gate; denied, neither. The
+    exhibits given here and those the control plane computed are what reviewers see.
+    """
+    with recording():
+        require_active(Agent.objects.get(pk=prepared.agent.pk))
+        action = _written(prepared, rationale)
+        computed = [_attached(prepared, draft) for draft in prepared.drafts]
+        judgement = verdicts.judge(action, prepared.adapter.cedar_action, prepared.facts)
+        verdict = verdicts.keep(action=action, judgement=judgement)
+        if verdict.outcome == Outcome.DENY:
+            return Proposed(action, verdict)
+        if verdict.outcome == Outcome.ALLOW:
+            return Proposed(action, verdict, warrant=issuing.issue(verdict=verdict, gate=None))
+        shown = [*computed, *exhibits]
+        gate = gates.open_gate(verdict=verdict, exhibits=shown, delta_of=delta_of)
+        return Proposed(action, verdict, gate=gate)
+
+
+def require_active(agent: Agent) -> None:
+    """Raise Forbidden unless the agent may propose and act."""
+    if agent.lifecycle != Lifecycle.ACTIVE:
+        detail = _("The agent %(name)s is not active, so nothing of it can be proposed or run.")
+        raise Forbidden("agent_not_active", detail % {"name": agent.name})
+
+
+def _moved(again: Prepared, action: Action, *, delta: bool) -> Prepared:
+    adapter, arguments, pins = again.adapter, again.arguments, again.facts.pins
+    if delta:
+        drafts = adapter.delta(arguments, action.envelope["pins"], pins)
+    else:
+        drafts = adapter.preview(arguments, pins)
+    return replace(
+        again,
+        sentence=adapter.sentence(arguments),
+        drafts=drafts,
+        compensation=adapter.compensation(arguments, pins),
+    )
+
+
+@contextmanager
+def _facts() -> Iterator[None]:
+    try:
+        yield
+    except FactUnavailableError as error:
+        raise Invalid("fact_unavailable", str(error)) from error
+
+
+def _tool(slug: str) -> Tool:
+    tool = Tool.objects.filter(slug=slug).first()
+    if tool is None:
+        raise Invalid("unknown_tool", _("No tool is registered as %(slug)s.") % {"slug": slug})
+    if digest(tool.schema) != tool.schema_digest:
+        detail = _("The arguments of %(slug)s were changed outside its registration; register it.")
+        raise Refusal("tool_changed", detail % {"slug": slug})
+    return tool
+
+
+def _checked(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    plain = dict(arguments)
+    validator = _validator(canonical_bytes(tool.schema).decode())
+    errors = [
+        {"pointer": _pointer(error.instance_path), "detail": error.message}
+        for error in validator.iter_errors(plain)
+    ]
+    try:
+        foreign_digest(plain, MOST_ARGUMENT_BYTES)
+    except ValueError as error:
+        errors.append({"pointer": "", "detail": str(error)})
+    if errors:
+        detail = _("The arguments do not fit what %(tool)s takes.") % {"tool": tool.name}
+        raise Invalid("invalid_arguments", detail, errors=errors)
+    return plain
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    """Return the JSON pointer (RFC 6901) to a place in the arguments."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _written(prepared: Prepared, rationale: str) -> Action:
+    envelope = prepared.envelope()
+    action = Action.objects.create(
+        domain_id=prepared.agent.domain_id,
+        agent=prepared.agent,
+        on_behalf_of=prepared.on_behalf_of,
+        tool=prepared.tool,
+        run_id=prepared.run_id,
+        step_path=prepared.step_path,
+        index=prepared.index,
+        effect_key=prepared.effect_key(),
+        envelope=envelope,
+        digest=digest(envelope),
+        sentence=prepared.sentence[:SENTENCE_LENGTH],
+        compensation=dict(prepared.compensation),
+        rationale=rationale.replace("\0", "")[:RATIONALE_LENGTH],
+    )
+    record(
+        stream=stream_of(action),
+        type="action.proposed",
+        actor=Actor.agent(prepared.agent.pk),
+        domain_id=action.domain_id,
+        object=ObjectRef("action", str(action.pk)),
+        payload={
+            "sentence": action.sentence,
+            "digest": action.digest,
+            "agent": prepared.agent.name,
+            "tool": prepared.tool.slug,
+            "step": action.step_path,
+        },
+    )
+    return action
+
+
+def _attached(prepared: Prepared, draft: ExhibitDraft) -> Exhibit:
+    return exhibit_service.attach(
+        domain=prepared.agent.domain,
+        run_id=prepared.run_id,
+        step_path=prepared.step_path,
+        agent=None,
+        draft=draft,
+    )

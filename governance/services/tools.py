@@ -1,0 +1,66 @@
+"""Tools are registered with the schema of their arguments, pinned by its digest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jsonschema_rs
+from django.utils.translation import gettext as _
+
+from audit.canonical import digest
+from audit.services.events import record, recording
+from audit.types import Actor, ObjectRef, StreamKey
+from governance.models import Domain, Reversibility, Risk, Tool
+from governance.refusals import Invalid
+
+
+def register(
+    *,
+    slug: str,
+    name: str,
+    description: str,
+    schema: Mapping[str, Any],
+    risk: str,
+    reversibility: str,
+    allowed_hosts: Sequence[str] = (),
+    actor: Actor,
+    domain: Domain,
+) -> Tool:
+    """Make a tool usable; the same again changes nothing.
+
+    A changed schema has another digest, so that nothing proposed or approved under the old one
+    can run. Raises Invalid for a schema that would let unknown arguments through.
+    """
+    _check(schema, risk, reversibility)
+    fields = {
+        "name": name,
+        "description": description,
+        "schema": dict(schema),
+        "schema_digest": digest(dict(schema)),
+        "risk": risk,
+        "reversibility": reversibility,
+        "allowed_hosts": sorted(allowed_hosts),
+    }
+    known = Tool.objects.filter(slug=slug).first()
+    if known and all(getattr(known, field) == value for field, value in fields.items()):
+        return known
+    with recording():
+        tool, _created = Tool.objects.update_or_create(slug=slug, defaults=fields)
+        record(
+            stream=StreamKey("policy", str(domain.pk)),
+            type="tool.registered",
+            actor=actor,
+            domain_id=domain.pk,
+            object=ObjectRef("tool", slug),
+            payload={"slug": slug, "name": name, "schema_digest": tool.schema_digest},
+        )
+    return tool
+
+
+def _check(schema: Mapping[str, Any], risk: str, reversibility: str) -> None:
+    if risk not in Risk.values or reversibility not in Reversibility.values:
+        raise Invalid("invalid_tool", _("Say how risky the tool is and what can be undone."))
+    if not jsonschema_rs.meta.is_valid(dict(schema)):
+        raise Invalid("invalid_tool", _("The tool's schema is not a valid JSON Schema."))
+    if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
+        detail = _("The tool's schema must be an object with additionalProperties false.")
+        raise Invalid("invalid_tool", detail)

@@ -1,0 +1,300 @@
+"""The tool `git.merge`: merge one branch of a local repository into another, once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from governance.adapters import (
+    EffectRefusedError,
+    EffectUnknownError,
+    ExhibitDraft,
+    Facts,
+    FactUnavailableError,
+)
+from orchestrator.runners.git import history, merging, rules
+from orchestrator.runners.git.command import GitTimeoutError, RepositoryError
+from orchestrator.runners.git.difference import count_files, difference
+from orchestrator.runners.git.movement import Movement
+from orchestrator.runners.git.repository import (
+    Repository,
+    commit_in,
+    object_id,
+    open_repository,
+)
+from orchestrator.runners.git.turn import turn
+from orchestrator.runners.git.view import View
+
+SLUG = "git.merge"
+SCHEMA: Mapping[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["repository", "source", "target"],
+    "properties": {
+        "repository": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 1000,
+            "description": "Absolute path of a local repository.",
+        },
+        "source": {"type": "string", "minLength": 1, "maxLength": 200},
+        "target": {"type": "string", "minLength": 1, "maxLength": 200},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The two branches of one merge, resolved to commits."""
+
+    source: str
+    target: str
+
+
+class GitMerge:
+    """Adapter of `git.merge`. What was approved is pinned by both heads and the merged tree."""
+
+    slug = SLUG
+    cedar_action = "merge"
+    effect_class = "probe"
+
+    def __init__(self, roots: Sequence[str] = ()) -> None:
+        self.roots = tuple(Path(root) for root in roots)
+
+    def collect(self, arguments: Mapping[str, Any]) -> Facts:
+        """Pin both heads and the merged tree, and let git verify every commit in between."""
+        with _facts():
+            repository = self._repository(arguments)
+            heads = _heads(repository, arguments)
+            with repository.reading() as view:
+                tree = _mergeable(view, heads)
+                asked = rules.rules_at(view, heads.target)
+                commits = _commits(view, heads)
+            protected = asked.protects(arguments["target"])
+            return Facts(
+                pins={"source_sha": heads.source, "target_sha": heads.target, "merged_tree": tree},
+                facts={
+                    **_signatures(commits),
+                    "commit_count": len(commits),
+                    "linked_issues": sorted({i for commit in commits for i in commit.issues}),
+                    "signatures_required": asked.require_signed_commits,
+                    "target_protected": protected,
+                    "head_sha": heads.source,
+                },
+                resource_type="Branch",
+                resource_id=f"{repository.name}/{arguments['target']}",
+                resource_attributes={
+                    "repository": repository.name,
+                    "name": arguments["target"],
+                    "protected": protected,
+                },
+            )
+
+    def sentence(self, arguments: Mapping[str, Any]) -> str:
+        """Say what would be merged where, and how much it is at this moment."""
+        with _facts():
+            repository = self._repository(arguments)
+            heads = _heads(repository, arguments)
+            with repository.reading() as view:
+                tree = merging.merged_tree(view, heads.target, heads.source)
+                commits = history.count_between(view, heads.target, heads.source)
+                files = count_files(view, merging.tree_of(view, heads.target), tree)
+        amount = f"{_counted(commits, 'commit')}, {_counted(files, 'file')}"
+        return f"{_title(arguments)} of {repository.name} ({amount})"
+
+    def preview(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Sequence[ExhibitDraft]:
+        """Show the whole change to the target branch, and the commits it comes from."""
+        with _facts():
+            heads = _pinned(pins)
+            with self._repository(arguments).reading() as view:
+                tree = _mergeable(view, heads)
+                change = difference(view, merging.tree_of(view, heads.target), tree)
+                commits = _commits(view, heads)
+        return [
+            _draft("Changes to the target branch", "diff", change, heads.source),
+            _draft("Commits", "commits", _listed(commits), heads.source),
+        ]
+
+    def delta(
+        self, arguments: Mapping[str, Any], before: Mapping[str, str], after: Mapping[str, str]
+    ) -> Sequence[ExhibitDraft]:
+        """Show the commits that are new since `before` and how the merged result differs."""
+        with _facts():
+            then, now = _pinned(before), _pinned(after)
+            with self._repository(arguments).reading() as view:
+                old = _mergeable(view, then)
+                change = difference(view, old, _mergeable(view, now))
+                signers = rules.signers_at(view, now.target)
+                commits = history.commits_between(
+                    view, now.target, now.source, signers, but_not=then.source
+                )
+        return [
+            _draft("Changes since the approval", "diff", change, now.source),
+            _draft("Commits since the approval", "commits", _listed(commits), now.source),
+        ]
+
+    def compensation(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Describe the undo: one commit on the target branch that reverts the merge."""
+        return {
+            "action": "revert",
+            "branch": arguments["target"],
+            "sentence": f"Revert the merge of {arguments['source']} on {arguments['target']}",
+        }
+
+    def perform(
+        self,
+        arguments: Mapping[str, Any],
+        pins: Mapping[str, str],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Write the merge commit and move the branch by compare-and-swap from its pinned head.
+
+        An earlier try that got as far as this is found by its trailer and its response is ours.
+        """
+        with _effects(), self._turn(arguments, effect_key, fence) as change:
+            heads = _pinned(pins)
+            if found := _merge_found(change, pins, effect_key):
+                return change.settled(found, heads.target)
+            with change.repository.writing() as view:
+                commit_in(view, heads.source)
+                tree = _same_tree(merging.merged_tree(view, heads.target, heads.source), pins)
+                message = merging.effect_message(_title(arguments), effect_key, fence)
+                parents = (heads.target, heads.source)
+                new = merging.written_commit(view, tree, parents, message)
+            return change.made(new, heads.target)
+
+    def probe(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
+    ) -> Mapping[str, Any] | None:
+        """Look for the merge commit of this effect, and finish its work trees if it is there."""
+        with _effects(), self._turn(arguments) as change:
+            found = _merge_found(change, pins, effect_key)
+            return change.settled(found, object_id(pins["target_sha"])) if found else None
+
+    def compensate(
+        self,
+        arguments: Mapping[str, Any],
+        response: Mapping[str, Any],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Revert the merge commit named by `response`; a revert that is there already is kept."""
+        with _effects(), self._turn(arguments, f"{effect_key}undo", fence) as change:
+            merge = object_id(str(response.get("commit", "")))
+            head = change.repository.head_of(change.branch)
+            with change.repository.writing() as view:
+                since = {"since": merge, "head": head}
+                if done := merging.found_with_trailer(view, merging.UNDO, effect_key, **since):
+                    return change.settled(done[-1], merging.parents_of(view, done[-1])[0])
+                tree = merging.reverted_tree(view, merge, head)
+                title = f"Revert merge of branch {arguments['source']}"
+                message = merging.undo_message(title, merge, effect_key, fence)
+                new = merging.written_commit(view, tree, (head,), message)
+            return change.made(new, head)
+
+    def _repository(self, arguments: Mapping[str, Any]) -> Repository:
+        return open_repository(arguments["repository"], self.roots)
+
+    @contextmanager
+    def _turn(
+        self, arguments: Mapping[str, Any], effect_key: str = "", fence: int = 0
+    ) -> Iterator[Movement]:
+        repository = self._repository(arguments)
+        with turn(repository, effect_key, fence):
+            yield Movement(repository, arguments["target"])
+
+
+@contextmanager
+def _facts() -> Iterator[None]:
+    try:
+        yield
+    except RepositoryError as error:
+        raise FactUnavailableError(str(error)) from error
+
+
+@contextmanager
+def _effects() -> Iterator[None]:
+    try:
+        yield
+    except GitTimeoutError as error:
+        raise EffectUnknownError(str(error)) from error
+    except RepositoryError as error:
+        raise EffectRefusedError(str(error)) from error
+
+
+def _heads(repository: Repository, arguments: Mapping[str, Any]) -> Heads:
+    source, target = arguments["source"], arguments["target"]
+    if source == target:
+        raise RepositoryError(f"{source} cannot be merged into itself.")
+    return Heads(repository.head_of(source), repository.head_of(target))
+
+
+def _pinned(pins: Mapping[str, str]) -> Heads:
+    return Heads(object_id(pins["source_sha"]), object_id(pins["target_sha"]))
+
+
+def _mergeable(view: View, heads: Heads) -> str:
+    commit_in(view, heads.source)
+    commit_in(view, heads.target)
+    if not history.count_between(view, heads.target, heads.source):
+        raise RepositoryError("There is nothing to merge: the target has every commit already.")
+    return merging.merged_tree(view, heads.target, heads.source)
+
+
+def _commits(view: View, heads: Heads) -> list[history.Commit]:
+    signers = rules.signers_at(view, heads.target)
+    return history.commits_between(view, heads.target, heads.source, signers)
+
+
+def _signatures(commits: Sequence[history.Commit]) -> dict[str, list[str]]:
+    unsigned = [commit.sha for commit in commits if commit.signature == "unsigned"]
+    unverified = {
+        commit.key or commit.sha
+        for commit in commits
+        if commit.signature not in ("verified", "unsigned")
+    }
+    return {"unsigned_commits": sorted(unsigned), "unverified_signers": sorted(unverified)}
+
+
+def _same_tree(tree: str, pins: Mapping[str, str]) -> str:
+    if tree != pins["merged_tree"]:
+        raise RepositoryError("The merge would no longer give the result that was approved.")
+    return tree
+
+
+def _merge_found(change: Movement, pins: Mapping[str, str], key: str) -> str:
+    """Return this effect's commit, judged by more than its trailer, which anyone can write."""
+    heads = _pinned(pins)
+    since = {"since": heads.target, "head": change.repository.head_of(change.branch)}
+    with change.repository.reading() as view:
+        for commit in merging.found_with_trailer(view, merging.EFFECT, key, **since):
+            parents = merging.parents_of(view, commit)
+            same = merging.tree_of(view, commit) == pins["merged_tree"]
+            if same and parents == [heads.target, heads.source]:
+                return commit
+    return ""
+
+
+def _title(arguments: Mapping[str, Any]) -> str:
+    return f"Merge branch {arguments['source']} into {arguments['target']}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(commits: Sequence[history.Commit]) -> dict[str, Any]:
+    return {"commits": [commit.as_json() for commit in commits], "count": len(commits)}
+
+
+def _draft(name: str, kind: str, content: Mapping[str, Any], subject: str) -> ExhibitDraft:
+    return ExhibitDraft(name=name, kind=kind, content=content, trust="tool", subject=subject)

@@ -1,0 +1,172 @@
+"""A local git repository, addressed by hostile arguments and hostile itself."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.runners.git.bounded import Completed
+from orchestrator.runners.git.command import RepositoryError, call_git
+from orchestrator.runners.git.view import View, open_view, shown
+
+_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_FORMATS = frozenset({"sha1", "sha256"})
+
+
+class RefMovedError(RepositoryError):
+    """A compare-and-swap on a branch was lost, so certainly nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """Where an existing repository's parts lie. `path` is the work tree, or a bare one itself."""
+
+    path: Path
+    common_dir: Path
+    object_format: str
+    roots: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Return what people call it: the last part of its path, without `.git`."""
+        return self.path.name.removesuffix(".git") or self.path.name
+
+    @contextmanager
+    def reading(self) -> Iterator[View]:
+        """Look at objects without writing any into the repository."""
+        with open_view(self.common_dir / "objects", self.object_format, write=False) as view:
+            yield view
+
+    @contextmanager
+    def writing(self) -> Iterator[View]:
+        """Look at objects, and add new ones to the repository."""
+        with open_view(self.common_dir / "objects", self.object_format, write=True) as view:
+            yield view
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> Completed:
+        """Call git on the repository itself, for its refs and its list of work trees."""
+        where = f"--git-dir={self.common_dir}"
+        return call_git(where, *arguments, cwd=self.common_dir, stdin=stdin)
+
+    def head_of(self, branch: str) -> str:
+        """Return the object id at the tip of `refs/heads/<branch>`.
+
+        A branch that is a symbolic ref is refused: it would be judged under one name and
+        written under another.
+        """
+        ref = self._ref(branch)
+        listed = self.run(
+            "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)", "--", ref
+        )
+        rows = [line.split("\0") for line in listed.out.decode(errors="replace").splitlines()]
+        found = next((row for row in rows if row[0] == ref), None)
+        if listed.code or found is None:
+            raise RepositoryError(f"{self.name} has no branch {branch!r}.")
+        if found[2]:
+            raise RepositoryError(f"Branch {branch!r} of {self.name} is only an alias; name it.")
+        return object_id(found[1])
+
+    def swap(self, branch: str, new: str, old: str, message: str) -> None:
+        """Move the branch from `old` to `new`, or raise RefMovedError and change nothing."""
+        ref = self._ref(branch)
+        done = self.run(
+            "update-ref", "--no-deref", "-m", message, ref, object_id(new), object_id(old)
+        )
+        if done.code:
+            raise RefMovedError(f"Branch {branch} of {self.name} was not moved: {done.err}")
+
+    def setting(self, key: str) -> str:
+        """Return one value of the repository's configuration, empty when it is not set."""
+        done = self.run("config", "--local", "--no-includes", "--get", key)
+        return shown(done.out).strip() if done.code == 0 else ""
+
+    def _ref(self, branch: str) -> str:
+        ref = f"refs/heads/{branch}"
+        odd = branch.startswith("-") or branch == "HEAD" or "\0" in branch
+        if odd or self.run("check-ref-format", ref).code:
+            raise RepositoryError(f"{branch!r} cannot be the name of a branch.")
+        return ref
+
+
+def object_id(text: str) -> str:
+    """Return `text` if it is a full object id; raises RepositoryError, so no option passes."""
+    if not _OBJECT_ID.match(text):
+        raise RepositoryError(f"{text!r} is not a full object id.")
+    return text
+
+
+def commit_in(view: View, oid: str) -> str:
+    """Return `oid` if the repository has it as a commit."""
+    wanted = f"{object_id(oid)}^{{commit}}"
+    done = view.run("rev-parse", "--verify", "--quiet", "--end-of-options", wanted, ok=(0, 1, 128))
+    if done.code:
+        raise RepositoryError(f"Commit {oid} is not in the repository any more.")
+    return object_id(done.out.decode().strip())
+
+
+def open_repository(path: str, roots: Sequence[Path] = ()) -> Repository:
+    """Find the repository that lies exactly at `path`, an absolute path inside one of `roots`.
+
+    Without roots any path will do. Neither a parent directory's repository nor one to which the
+    configuration points counts.
+    """
+    place = _existing_directory(path)
+    allowed = tuple(root.resolve() for root in roots)
+    _require_inside(place, allowed)
+    if not (place / ".git").exists() and not (place / "HEAD").exists():
+        raise RepositoryError(f"{path} is not a git repository; give the path of its top folder.")
+    top, common, object_format = _discovered(place)
+    if top != place:
+        raise RepositoryError(f"{path} is not the top folder of its repository, {top} is.")
+    _require_inside(common, allowed)
+    return Repository(place, common, object_format, allowed)
+
+
+def _existing_directory(path: str) -> Path:
+    if not path.isprintable():
+        raise RepositoryError(f"The path {path!r} contains control characters.")
+    place = Path(path)
+    if not place.is_absolute():
+        raise RepositoryError(f"{path!r} is not an absolute path; give the full path.")
+    try:
+        place = place.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise RepositoryError(f"There is no folder {path}.") from None
+    if not place.is_dir():
+        raise RepositoryError(f"{path} is not a folder.")
+    return place
+
+
+def _require_inside(place: Path, roots: Sequence[Path]) -> None:
+    if roots and not any(place.is_relative_to(root) for root in roots):
+        raise RepositoryError(
+            f"{place} lies outside the folders that COUNTERSIGN_REPO_ROOTS allows."
+        )
+
+
+def _discovered(place: Path) -> tuple[Path, Path, str]:
+    done = call_git(
+        "rev-parse",
+        "--is-bare-repository",
+        "--show-object-format",
+        "--path-format=absolute",
+        "--git-common-dir",
+        cwd=place,
+        settings=(f"safe.directory={place}",),
+    )
+    lines = shown(done.out).splitlines()
+    if done.code or len(lines) != 3 or lines[1] not in _FORMATS:  # noqa: PLR2004
+        raise RepositoryError(f"{place} is not a usable git repository: {done.err or lines}")
+    common = Path(lines[2]).resolve()
+    top = common if lines[0] == "true" else _top(place)
+    return top, common, lines[1]
+
+
+def _top(place: Path) -> Path:
+    done = call_git(
+        "rev-parse", "--show-toplevel", cwd=place, settings=(f"safe.directory={place}",)
+    )
+    if done.code:
+        raise RepositoryError(f"{place} is not a usable git repository: {done.err}")
+    return Path(shown(done.out).removesuffix("\n")).resolve()

@@ -2,13 +2,25 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.types import Actor
 from governance.credentials import fingerprint
-from governance.models import Agent, Domain, Person, SigninLink
+from governance.models import (
+    Action,
+    Agent,
+    Domain,
+    Gate,
+    Outcome,
+    Person,
+    Risk,
+    SigninLink,
+    Tool,
+    Verdict,
+)
 from governance.services import agents, domains, people, signin_links
 
 SYSTEM = Actor.system("test")
@@ -56,6 +68,32 @@ def let_link_expire(secret: str) -> None:
     links.update(expires_at=F("expires_at") - timedelta(days=1, seconds=1))
 
 
-def let_pass(model: Any, field: str, seconds: float) -> None:
-    """Pretend that `field` of every row was set that many seconds ago."""
-    model.objects.update(**{field: Now() - timedelta(seconds=seconds)})
+def let_pass(rows: Any, field: str, seconds: float) -> None:
+    """Pretend that `field` of the rows, or of a whole model, was set that many seconds ago."""
+    found = rows.objects if isinstance(rows, type) else rows
+    found.update(**{field: Now() - timedelta(seconds=seconds)})
+
+
+def gate(of: Domain, **changes: Any) -> Gate:
+    """Put a gate there as it stands when reviewers are told; nothing opened it."""
+    scout = agent(of)
+    tool, _ = Tool.objects.get_or_create(
+        slug="git.merge",
+        defaults={
+            "name": "Merge",
+            "schema": {},
+            "risk": Risk.HIGH,
+            "reversibility": "compensable",
+        },
+    )
+    action = Action.objects.create(
+        domain=of, agent=scout, tool=tool, effect_key="e", envelope={}, digest="d", run_id=uuid4()
+    )
+    verdict = Verdict.objects.create(action=action, outcome=Outcome.REQUIRE_APPROVAL)
+    fields: dict[str, Any] = {
+        "sentence": "Merge feature into main",
+        "risk": Risk.HIGH,
+        "valid_for_seconds": 900,
+        "expires_at": Now() + timedelta(hours=1),
+    } | changes
+    return Gate.objects.create(domain=of, action=action, verdict=verdict, **fields)

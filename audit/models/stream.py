@@ -1,4 +1,20 @@
+from collections.abc import Iterable
+
 from django.db import models
+from django.db.models import Q
+
+from audit.types import StreamKey
+
+
+class StreamQuerySet(models.QuerySet["Stream"]):
+    """Streams by the names they have outside the database."""
+
+    def named(self, keys: Iterable[StreamKey]) -> "StreamQuerySet":
+        """Return the streams with these names that exist; no names, no streams."""
+        names = Q(pk__in=())
+        for key in keys:
+            names |= Q(kind=key.kind, object_id=key.object_id)
+        return self.filter(names)
 
 
 class Stream(models.Model):
@@ -14,6 +30,8 @@ class Stream(models.Model):
     last_seq = models.PositiveBigIntegerField(default=0)
     head = models.CharField(max_length=64, blank=True)
 
+    objects = StreamQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["kind", "object_id"], name="audit_stream_named_once"),
@@ -21,3 +39,8 @@ class Stream(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.object_id}"
+
+    @property
+    def key(self) -> StreamKey:
+        """The name of the stream outside the database."""
+        return StreamKey(self.kind, self.object_id)

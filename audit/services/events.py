@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from audit import doorbell, envelope, registry
 from audit.canonical import canonical_bytes
@@ -133,7 +132,7 @@ def append(entries: Sequence[Entry]) -> None:
         return
     streams = _lock_streams(grouped)
     before = {stream.pk: stream.last_seq for stream in streams}
-    _insert([_draft(s, e) for s in streams for e in grouped[StreamKey(s.kind, s.object_id)]])
+    _insert([_draft(s, e) for s in streams for e in grouped[s.key]])
     for stream in streams:
         _move_head(stream, before[stream.pk])
 
@@ -163,12 +162,11 @@ def _lock_streams(grouped: Mapping[StreamKey, Sequence[Entry]]) -> list[Stream]:
 
 
 def _locked(keys: Mapping[StreamKey, object]) -> list[Stream]:
-    return list(Stream.objects.select_for_update().filter(_named(keys)).order_by("pk"))
+    return list(Stream.objects.named(keys).select_for_update().order_by("pk"))
 
 
 def _create_missing(grouped: Mapping[StreamKey, Sequence[Entry]]) -> None:
-    found = Stream.objects.filter(_named(grouped)).values_list("kind", "object_id")
-    missing = sorted(grouped.keys() - {StreamKey(*name) for name in found})
+    missing = sorted(grouped.keys() - {stream.key for stream in Stream.objects.named(grouped)})
     Stream.objects.bulk_create(
         [
             Stream(kind=key.kind, object_id=key.object_id, domain_id=grouped[key][0].domain_id)
@@ -176,13 +174,6 @@ def _create_missing(grouped: Mapping[StreamKey, Sequence[Entry]]) -> None:
         ],
         ignore_conflicts=True,
     )
-
-
-def _named(keys: Mapping[StreamKey, object]) -> Q:
-    names = Q()
-    for key in keys:
-        names |= Q(kind=key.kind, object_id=key.object_id)
-    return names
 
 
 def _draft(stream: Stream, entry: Entry) -> tuple[Event, Payload]:
@@ -235,4 +226,4 @@ def _move_head(stream: Stream, before: int) -> None:
     )
     if moved != 1:
         raise StreamMovedError(f"stream {stream} moved while it was locked")
-    doorbell.ring_stream(StreamKey(stream.kind, stream.object_id), stream.last_seq)
+    doorbell.ring_stream(stream.key, stream.last_seq)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStepRow:
-    """One step of the file. `agent` is the name of the registered agent, `ref` its slug@version."""
+    """One step of the file. `agent` is the registered agent's name, `ref` its slug@version."""
 
     id: str
     agent: str

@@ -1,0 +1,82 @@
+"""What the orchestrator tells the log about itself: event types by noun, viewers and links."""
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext_noop as _
+
+from audit import registry
+from audit.registry import Sentence
+from governance.selectors import people
+from orchestrator.models import Run, Workflow
+
+Types = Iterable[tuple[str, str | Sentence]]
+
+WORKFLOWS: Types = (("workflow.saved", _("Workflow {name} {version} was saved")),)
+
+RUNS: Types = (
+    ("run.started", _("A run of {workflow} {version} started")),
+    ("run.waiting", _("The run waits: {reason}")),
+    ("run.resumed", _("The run goes on")),
+    ("run.escalated", _("The run needs a person: step {step}, {code}")),
+    ("run.succeeded", _("The run succeeded")),
+    ("run.failed", _("The run failed: {detail}")),
+    ("run.rejected", _("The run was rejected: {detail}")),
+    ("run.timed_out", _("The run timed out: {detail}")),
+)
+
+STEPS: Types = (
+    ("step.ready", _("Step {step} is ready")),
+    ("step.started", _("Step {step} started, attempt {attempt}")),
+    ("step.succeeded", _("Step {step} is done")),
+    ("step.failed", _("Step {step} failed: {detail}")),
+    ("step.suspended", _("Step {step} waits for approval")),
+    ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
+    ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
+    ("step.rejected", _("Step {step} was rejected: {detail}")),
+    ("step.escalated", _("Step {step} needs a person: {detail}")),
+    ("step.cancelled", _("Step {step} was cancelled because the run ended")),
+    ("step.stale", _("A worker returned to step {step} too late; nothing of it was kept")),
+    ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
+    ("checkpoint.held", _("The checkpoint after step {step} holds")),
+    ("checkpoint.failed", _("The checkpoint after step {step} stopped the run: {message}")),
+    ("checkpoint.postponed", _("The checkpoint after step {step} asks a person: {message}")),
+)
+
+
+def register() -> None:
+    """Fill the log's registries with everything the orchestrator records and shows."""
+    for types in (WORKFLOWS, RUNS, STEPS):
+        registry.register_event_types(types)
+    registry.register_stream("run", _may_view_run)
+    registry.register_list("runs", _may_view_runs)
+    registry.register_link("run", "/runs/{}/".format)
+    registry.register_link("workflow", "/workflows/{}/".format)
+    registry.register_labels("run", _names_of_runs)
+    registry.register_labels("workflow", _names_of_workflows)
+
+
+def _may_view_run(person: Any, object_id: str) -> bool:
+    try:
+        run = Run.objects.filter(pk=uuid.UUID(object_id)).values_list("domain_id", flat=True)
+    except ValueError:
+        return False
+    return people.holds_now(person, run.first())
+
+
+def _may_view_runs(person: Any, domain_id: str) -> bool:
+    try:
+        return people.holds_now(person, uuid.UUID(domain_id))
+    except ValueError:
+        return False
+
+
+def _names_of_runs(ids: Collection[str]) -> Mapping[str, str]:
+    runs = Run.objects.filter(pk__in=ids).values_list("pk", "workflow__name")
+    return {str(pk): f"{name} {str(pk)[:8]}" for pk, name in runs}
+
+
+def _names_of_workflows(ids: Collection[str]) -> Mapping[str, str]:
+    workflows = Workflow.objects.filter(pk__in=ids).values_list("pk", "name", "version")
+    return {str(pk): f"{name} {version}" for pk, name, version in workflows}

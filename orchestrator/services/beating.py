@@ -1,0 +1,52 @@
+"""Keeps a claim while a call blocks that nobody can interrupt."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from orchestrator.runners.base import TurnLostError
+from orchestrator.services import claims
+from orchestrator.services.claims import Claim
+
+BEATS_PER_LEASE = 3
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def beating(claim: Claim) -> Iterator[None]:
+    """Prolong the claim from a thread of its own until the block ends.
+
+    A claim that is lost is not reported here: the transaction that takes the result over finds
+    out by the epoch, and the target knows the effect by its key.
+    """
+    stop = Event()
+    thread = Thread(target=_beat, args=(claim, stop), name=f"beat-{claim.step_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _beat(claim: Claim, stop: Event) -> None:
+    pause = settings.CLAIM_LEASE_SECONDS / BEATS_PER_LEASE
+    try:
+        while not stop.wait(pause):
+            _once(claim)
+    except TurnLostError as lost:
+        logger.warning("%s", lost)
+    finally:
+        connection.close()
+
+
+def _once(claim: Claim) -> None:
+    try:
+        claims.heartbeat(claim)
+    except DatabaseError as error:
+        logger.warning("the claim on step %s was not prolonged: %s", claim.step_id, error)

@@ -1,0 +1,108 @@
+"""A worker's hold on a step: taken by one conditional UPDATE, kept by heartbeats, lost by lease.
+
+Nobody else can hold the step at the same time, and a holder that was replaced cannot write: all
+its writes carry the epoch of its claim.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Max
+from django.db.models.functions import Now
+
+from audit.services.events import recording
+from audit.types import Actor
+from orchestrator.models import Attempt, AttemptKind, AttemptOutcome, Step, StepState
+from orchestrator.runners.base import TurnLostError
+from orchestrator.services import steps
+from orchestrator.services.history import ENGINE, tell_step
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for."""
+
+    step_id: UUID
+    run_id: UUID
+    epoch: int
+    attempt_id: int
+    worker: str
+
+
+def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
+    """Take a ready step, or return None: somebody else has it, or it is not ready for this.
+
+    A step that has proposed an action is ready for its execution, any other for a turn of its
+    agent. The run must be running and not paused.
+    """
+    with recording():
+        executing = kind is AttemptKind.EXECUTION
+        if not steps.seize(step_id=step_id, for_execution=executing, worker=worker):
+            return None
+        step = Step.objects.select_related("run", "agent").get(pk=step_id)
+        attempt = _open_attempt(step, kind, worker)
+        actor = Actor.agent(step.agent_id)
+        tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
+    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker)
+
+
+def heartbeat(claim: Claim) -> None:
+    """Prolong the lease; raises TurnLostError when the step is no longer held by this claim."""
+    lease = timedelta(seconds=settings.CLAIM_LEASE_SECONDS)
+    kept = Step.objects.filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
+    if not kept.update(lease_expires_at=Now() + lease):
+        raise TurnLostError(f"step {claim.step_id} is no longer held under epoch {claim.epoch}")
+
+
+def held(claim: Claim) -> Step:
+    """Return the step, locked where the database locks rows; raises TurnLostError.
+
+    Called first in every transaction that writes for a claim, after the run was locked.
+    """
+    step = (
+        Step.objects.select_for_update(of=("self",))
+        .select_related("run", "agent")
+        .filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
+        .first()
+    )
+    if step is None:
+        raise TurnLostError(f"step {claim.step_id} is no longer held under epoch {claim.epoch}")
+    return step
+
+
+def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str = "") -> None:
+    """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
+    Attempt.objects.filter(pk=claim.attempt_id, outcome=AttemptOutcome.RUNNING).update(
+        outcome=outcome, error_code=code, error_detail=detail, finished_at=Now()
+    )
+
+
+def mark_stale(claim: Claim) -> None:
+    """Record that the worker came back after losing its claim; nothing of it was taken over."""
+    open_ended = [AttemptOutcome.RUNNING, AttemptOutcome.CRASHED]
+    with recording():
+        attempt = Attempt.objects.filter(pk=claim.attempt_id, outcome__in=open_ended)
+        if attempt.update(outcome=AttemptOutcome.STALE, finished_at=Now()):
+            step = Step.objects.select_related("run").get(pk=claim.step_id)
+            tell_step(step, "step.stale", ENGINE, worker=claim.worker)
+
+
+def mark_crashed(step: Step) -> None:
+    """Record that nobody heard again from the worker that held the step."""
+    step.tries.filter(outcome=AttemptOutcome.RUNNING).update(
+        outcome=AttemptOutcome.CRASHED, finished_at=Now()
+    )
+
+
+def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
+    last = step.tries.aggregate(last=Max("number"))["last"] or 0
+    return Attempt.objects.create(
+        step=step, number=last + 1, kind=kind, epoch=step.epoch, worker=worker
+    )
+
+
+def name_runner(claim: Claim, runner: str) -> None:
+    """Keep on the attempt which runner, of which distribution and version, took the turn."""
+    Attempt.objects.filter(pk=claim.attempt_id).exclude(runner=runner).update(runner=runner)

@@ -1,0 +1,26 @@
+"""What becomes of a step whose attempt failed: rest and try again, ask a person, or end."""
+
+from orchestrator.models import Step
+from orchestrator.patterns.retry import delay_after
+from orchestrator.runners.base import AgentFailedError
+from orchestrator.services import steps
+from orchestrator.workflow.definition import from_plain
+
+
+def settle(step: Step, error: AgentFailedError) -> None:
+    """Move a held step on after a failed attempt; joins the caller's transaction.
+
+    Three attempts at most (`limits.max_attempts`), then `on_failure` says who is asked. What
+    another attempt cannot help is not tried again.
+    """
+    definition = from_plain(step.run.workflow.definition)
+    attempt = step.attempts + 1
+    if not error.retryable:
+        steps.fail(step, error.code, error.detail)
+    elif attempt < definition.max_attempts:
+        delay = delay_after(str(step.pk), attempt)
+        steps.retry_later(step, delay, error.code, error.detail)
+    elif definition.step(step.path).on_failure == "escalate":
+        steps.escalate(step, error.code, error.detail)
+    else:
+        steps.fail(step, error.code, error.detail)

@@ -1,0 +1,64 @@
+"""A gate was decided: the step that waited for it goes on or ends."""
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from audit.services.events import recording
+from governance.models import Gate, GateState, Verb
+from orchestrator.models import Step, StepState
+from orchestrator.services import runs, steps
+
+_CODES = {
+    GateState.REJECTED: "gate_rejected",
+    GateState.EXPIRED: "gate_expired",
+    GateState.CANCELLED: "gate_cancelled",
+}
+
+
+def resume(*, gate_id: UUID) -> bool:
+    """Move on the step that waits for this gate, and say whether there was one.
+
+    Calling it again, or for a gate that nobody waits for, changes nothing.
+    """
+    gate = Gate.objects.filter(pk=gate_id).select_related("action").first()
+    if gate is None or gate.action.run_id is None:
+        return False
+    with recording():
+        runs.lock(gate.action.run_id)
+        gate.refresh_from_db()
+        step = _waiting_for(gate)
+        if step is None or not _moved(step, gate):
+            return False
+        runs.advance(run_id=step.run_id)
+    return True
+
+
+def _waiting_for(gate: Gate) -> Step | None:
+    waiting = Step.objects.filter(action_id=gate.action_id, state=StepState.AWAITING_APPROVAL)
+    return waiting.select_related("run").first()
+
+
+def _moved(step: Step, gate: Gate) -> bool:
+    if gate.state == GateState.APPROVED:
+        steps.resume(step)
+        return True
+    code = _CODES.get(GateState(gate.state))
+    if code is None:
+        return False
+    steps.reject(step, code, _why(gate))
+    return True
+
+
+def _why(gate: Gate) -> str:
+    if gate.state == GateState.EXPIRED:
+        return _("Nobody approved the action in time.")
+    if gate.state == GateState.CANCELLED:
+        return _("The question to the reviewers was withdrawn.")
+    last = (
+        gate.reviews.filter(verb=Verb.REJECT).select_related("person").order_by("ordinal").last()
+    )
+    if last is None:
+        return _("A reviewer rejected the action.")
+    words = {"person": last.person, "comment": last.comment or "\N{EM DASH}"}
+    return _("%(person)s rejected the action: %(comment)s") % words

@@ -1,0 +1,241 @@
+"""The states of runs (engine.md 8.1): how one starts, goes on and ends.
+
+The orchestrator is no process. It is `advance`, a transaction that anybody may run at any time:
+it reads what happened, asks the pattern for the next move and makes it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from audit.doorbell import ring_list
+from audit.services.events import recording
+from audit.types import Actor
+from governance.models import Effect, EffectState, Gate, GateState, Person
+from governance.refusals import Forbidden, Refusal
+from governance.services import gates
+from orchestrator.models import (
+    RUN_FINAL,
+    RUN_TRANSITIONS,
+    AttemptKind,
+    Run,
+    RunState,
+    Step,
+    StepState,
+    Workflow,
+)
+from orchestrator.patterns.base import Finish, History, Move, PastStep, Start, Wait
+from orchestrator.patterns.registry import pattern_named
+from orchestrator.services import claims, steps
+from orchestrator.services.claims import Claim
+from orchestrator.services.history import ENGINE, tell_run
+from orchestrator.services.intake import Intake, prepare
+from orchestrator.workflow.definition import Definition, from_plain
+from orchestrator.workflow.expressions import holds
+from orchestrator.workflow.planning import plan_of
+
+AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
+_GOES_ON = (RunState.RUNNING, RunState.WAITING)
+_ANY = Q()
+
+
+def start(
+    *,
+    workflow: Workflow,
+    initiator: Person,
+    inputs: Mapping[str, Any],
+    dedupe_key: str,
+    actor: Actor | None = None,
+) -> Run:
+    """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
+
+    Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
+    """
+    if not initiator.is_active:
+        raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
+    intake = prepare(workflow=workflow, inputs=inputs)
+    try:
+        with recording():
+            known = Run.objects.filter(dedupe_key=dedupe_key).first()
+            run = known or _create(workflow, initiator, intake, dedupe_key)
+            if not known:
+                _admit(run, actor or Actor.person(initiator.pk))
+                advance(run_id=run.pk)
+    except IntegrityError:
+        run = Run.objects.get(dedupe_key=dedupe_key)
+    if (run.workflow_id, run.input_digest) != (workflow.pk, intake.input_digest):
+        detail = _("This key already started another run; use a new key for a new run.")
+        raise Refusal("dedupe_key_taken", detail)
+    run.refresh_from_db()
+    return run
+
+
+def lock(run_id: UUID) -> Run:
+    """Return the run, locked where the database locks rows: the first lock of every use case."""
+    return Run.objects.select_for_update(of=("self",)).select_related("workflow").get(pk=run_id)
+
+
+def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
+    """Make the run's next move, if there is one. Calling it again changes nothing.
+
+    A worker that has just finished a step names itself and may get the claim on the next step in
+    the same transaction; otherwise somebody is rung for it.
+    """
+    with recording():
+        run = lock(run_id)
+        if run.state not in _GOES_ON:
+            return None
+        definition = from_plain(run.workflow.definition)
+        laid_out = list(run.steps.select_related("run").order_by("position", "iteration"))
+        move = pattern_named(definition.pattern).decide(history_of(definition, laid_out))
+        if isinstance(move, Start):
+            return _start(run, laid_out, move, worker)
+        _settle(run, definition, laid_out, move)
+        return None
+
+
+def time_out(*, run_id: UUID) -> bool:
+    """End a run whose deadline has passed, and say whether it did.
+
+    It waits for a side effect that is under way, because nobody could say how that ended.
+    """
+    with recording():
+        run = lock(run_id)
+        if run.state in RUN_FINAL or _effect_is_open(run):
+            return False
+        detail = _("The run did not end before its deadline.")
+        why = {"error_code": "deadline", "error_detail": detail}
+        _move(run, RunState.TIMED_OUT, only=Q(deadline_at__lte=Now()), finished_at=Now(), **why)
+        _close_rest(run, detail)
+        tell_run(run, "run.timed_out", ENGINE, detail=detail)
+    return True
+
+
+def history_of(definition: Definition, laid_out: list[Step]) -> History:
+    """Return what a pattern may know: the plan, and what became of each step."""
+    past = [
+        PastStep(step.path, step.iteration, step.state, step.output, step.error_code)
+        for step in laid_out
+    ]
+    return History(plan_of(definition), past)
+
+
+def outputs_of(laid_out: list[Step]) -> dict[str, Any]:
+    """Return `steps` as expressions see it: outputs of the steps that succeeded."""
+    done = [step for step in laid_out if step.state == StepState.SUCCEEDED]
+    return {step.path: {"outputs": step.output} for step in done}
+
+
+def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
+    run = Run.objects.create(
+        domain_id=workflow.domain_id,
+        workflow=workflow,
+        initiator=initiator,
+        inputs=dict(intake.inputs),
+        input_digest=intake.input_digest,
+        deadline_at=Now() + intake.definition.deadline,
+        dedupe_key=dedupe_key,
+    )
+    steps.lay_out(run=run, plan=intake.steps)
+    return run
+
+
+def _admit(run: Run, actor: Actor) -> None:
+    _move(run, RunState.RUNNING, started_at=Now())
+    name, version = run.workflow.name, run.workflow.version
+    tell_run(run, "run.started", actor, workflow=name, version=version, inputs=dict(run.inputs))
+
+
+def _start(run: Run, laid_out: list[Step], move: Start, worker: str) -> Claim | None:
+    by_name = {(step.path, step.iteration): step for step in laid_out}
+    if run.state == RunState.WAITING:
+        _resume(run)
+    taken: Claim | None = None
+    for name in move.steps:
+        step = by_name[name]
+        steps.make_ready(step)
+        if worker and taken is None:
+            taken = claims.claim(step_id=step.pk, kind=AttemptKind.TURN, worker=worker)
+        else:
+            steps.ring(step)
+    return taken
+
+
+def _settle(run: Run, definition: Definition, laid_out: list[Step], move: Move) -> None:
+    if isinstance(move, Finish):
+        if move.state == RunState.SUCCEEDED:
+            _finish(run, definition, laid_out)
+        else:
+            _stop(run, laid_out, move)
+    elif isinstance(move, Wait) and move.reason in AT_WORK:
+        if run.state == RunState.WAITING:
+            _resume(run)
+    elif isinstance(move, Wait) and run.state == RunState.RUNNING:
+        _move(run, RunState.WAITING)
+        tell_run(run, "run.waiting", ENGINE, reason=move.reason)
+
+
+def _resume(run: Run) -> None:
+    _move(run, RunState.RUNNING)
+    tell_run(run, "run.resumed", ENGINE)
+
+
+def _finish(run: Run, definition: Definition, laid_out: list[Step]) -> None:
+    """Succeed only if everything the file calls success holds, and no effect is in doubt."""
+    seen = {"inputs": run.inputs, "steps": outputs_of(laid_out)}
+    broken = [text for text in definition.success if not holds(text, seen)]
+    if broken or _effect_is_open(run):
+        detail = _("All steps are done, but this does not hold: %(what)s")
+        what = "; ".join(broken) or _("every side effect is settled")
+        _end(run, RunState.FAILED, "run.failed", "success_not_met", detail % {"what": what})
+        return
+    _move(run, RunState.SUCCEEDED, finished_at=Now())
+    tell_run(run, "run.succeeded", ENGINE)
+
+
+def _stop(run: Run, laid_out: list[Step], move: Finish) -> None:
+    cause = next(step for step in laid_out if step.path == move.cause)
+    state = RunState(move.state)
+    code = move.error_code or state.value
+    if state == RunState.ESCALATED:
+        _move(run, state, error_code=code, error_detail=cause.error_detail)
+        tell_run(run, "run.escalated", ENGINE, step=cause.path, code=code)
+    else:
+        _end(run, state, f"run.{state.value}", code, cause.error_detail, step=cause.path)
+
+
+def _end(run: Run, to: RunState, event: str, code: str, detail: str, **payload: Any) -> None:
+    _move(run, to, finished_at=Now(), error_code=code, error_detail=detail)
+    _close_rest(run, detail)
+    tell_run(run, event, ENGINE, code=code, detail=detail, **payload)
+
+
+def _close_rest(run: Run, reason: str) -> None:
+    waiting = Gate.objects.filter(action__run_id=run.pk, state=GateState.PENDING)
+    open_gates = list(waiting.order_by("pk").values_list("pk", flat=True))
+    steps.cancel_rest(run)
+    for gate_id in open_gates:
+        gates.cancel(gate_id=gate_id, actor=ENGINE, reason=reason)
+
+
+def _effect_is_open(run: Run) -> bool:
+    open_states = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
+    return Effect.objects.filter(run_id=run.pk, state__in=open_states).exists()
+
+
+def _move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
+    """Move on from the state the run was loaded with; raises Refusal (409) if it cannot."""
+    if to not in RUN_TRANSITIONS[run.state]:
+        detail = _("The run is “%(state)s” and cannot become “%(to)s”.")
+        words = {"state": run.get_state_display(), "to": to.label}
+        raise Refusal("illegal_transition", detail % words)
+    moved = Run.objects.filter(only, pk=run.pk, state=run.state).update(state=to, **changes)
+    if moved != 1:
+        raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
+    run.state = to
+    ring_list("runs", run.domain_id)

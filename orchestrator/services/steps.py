@@ -1,0 +1,214 @@
+"""The states of steps (engine.md 8.2). Every move of a step is one conditional UPDATE made here.
+
+Each function joins the caller's `recording()`, whose first act was to lock the run. A step that a
+worker holds was loaded by `claims.held`, so that its epoch is the worker's.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext as _
+
+from audit.canonical import digest
+from audit.doorbell import ring_worker
+from audit.types import Actor
+from governance.models import Action, Agent
+from governance.refusals import Refusal
+from orchestrator.models import STEP_TRANSITIONS, Run, RunState, Step, StepState
+from orchestrator.services.history import ENGINE, tell_step
+
+TURN_TASK = "orchestrator.run_agent_step"
+EXECUTION_TASK = "orchestrator.run_effect_step"
+MOST_CRASHES = 3
+
+_LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
+_NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
+_CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
+_FINAL = [state for state, onward in STEP_TRANSITIONS.items() if not onward]
+_ANY = Q()
+
+
+def lay_out(*, run: Run, plan: Sequence[tuple[str, Agent]]) -> None:
+    """Create the run's steps, blocked, in the order of the file."""
+    Step.objects.bulk_create(
+        Step(run=run, path=path, position=position, agent=agent)
+        for position, (path, agent) in enumerate(plan)
+    )
+
+
+def make_ready(step: Step) -> None:
+    """Put a blocked step into the queue. Whoever calls this claims the step or rings for it."""
+    _move(step, StepState.READY, **_NEW_PHASE)
+    tell_step(step, "step.ready", ENGINE)
+
+
+def seize(*, step_id: UUID, for_execution: bool, worker: str) -> bool:
+    """Take a ready step of a running run for `worker`, or return False and change nothing."""
+    running = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.RUNNING)
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    free = Step.objects.filter(
+        due,
+        Exists(running),
+        pk=step_id,
+        state=StepState.READY,
+        action__isnull=not for_execution,
+    )
+    return bool(
+        free.update(
+            state=StepState.RUNNING,
+            epoch=F("epoch") + 1,
+            lease_owner=worker,
+            lease_expires_at=Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
+            started_at=Coalesce(F("started_at"), Now()),
+            **_CLEARED,
+        )
+    )
+
+
+def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
+    """Take over what the step came to; its successors see it from now on."""
+    plain = dict(output)
+    _move(
+        step,
+        StepState.SUCCEEDED,
+        output=plain,
+        output_digest=digest(plain),
+        held_output={},
+        finished_at=Now(),
+        **_LET_GO,
+        **_CLEARED,
+    )
+    tell_step(step, "step.succeeded", actor, output_digest=digest(plain))
+
+
+def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
+    """End the attempt and wait for people; the agent is never run again to reach the action."""
+    _move(
+        step,
+        StepState.AWAITING_APPROVAL,
+        action=action,
+        held_output=dict(held_output),
+        **_LET_GO,
+    )
+    tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
+
+
+def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
+    """Queue an action that policy allowed without asking people, and ring for it."""
+    _move(
+        step,
+        StepState.READY,
+        action=action,
+        held_output=dict(held_output),
+        **_LET_GO,
+        **_NEW_PHASE,
+    )
+    step.action = action
+    tell_step(step, "step.ready", ENGINE, action=str(action.pk))
+    ring(step)
+
+
+def resume(step: Step) -> None:
+    """Queue the approved action of a step that waited for people, and ring for it."""
+    _move(step, StepState.READY, **_NEW_PHASE)
+    tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
+    ring(step)
+
+
+def reject(step: Step, code: str, detail: str) -> None:
+    """End a step whose action people did not approve."""
+    _end(step, StepState.REJECTED, code, detail)
+    tell_step(step, "step.rejected", ENGINE, code=code, detail=detail)
+
+
+def fail(step: Step, code: str, detail: str, actor: Actor = ENGINE) -> None:
+    """End a step that another attempt cannot help."""
+    _end(step, StepState.FAILED, code, detail)
+    tell_step(step, "step.failed", actor, code=code, detail=detail)
+
+
+def escalate(step: Step, code: str, detail: str) -> None:
+    """Stop trying and leave the step to a person."""
+    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
+    _move(step, StepState.ESCALATED, **why, **_LET_GO)
+    tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
+
+
+def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
+    """Count a failed attempt and let the step rest before the next one."""
+    _move(
+        step,
+        StepState.BACKOFF,
+        attempts=F("attempts") + 1,
+        not_before=Now() + delay,
+        error_code=code,
+        error_detail=detail,
+        **_LET_GO,
+    )
+    seconds = round(delay.total_seconds(), 1)
+    tell_step(step, "step.retry_scheduled", ENGINE, code=code, detail=detail, seconds=seconds)
+
+
+def wake(step: Step) -> None:
+    """Queue a step whose rest is over, and ring for it."""
+    _move(step, StepState.READY, only=Q(not_before__lte=Now()))
+    tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
+    ring(step)
+
+
+def reclaim(step: Step) -> None:
+    """Take a step from a worker that let its lease run out; the third time, ask a person."""
+    crashes = step.crash_count + 1
+    expired = Q(lease_expires_at__lte=Now())
+    changes: dict[str, Any] = {
+        "only": expired,
+        "epoch": F("epoch") + 1,
+        "crash_count": crashes,
+        **_LET_GO,
+    }
+    detail = _("Its worker was lost %(count)d times.") % {"count": crashes}
+    if crashes >= MOST_CRASHES:
+        why: dict[str, Any] = {"error_code": "poison", "error_detail": detail}
+        _move(step, StepState.ESCALATED, **changes, **why)
+        tell_step(step, "step.escalated", ENGINE, code="poison", detail=detail)
+        return
+    _move(step, StepState.READY, **changes)
+    tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
+    ring(step)
+
+
+def cancel_rest(run: Run) -> None:
+    """End every step that has not ended, because the run has. A worker at one loses its claim."""
+    for step in run.steps.exclude(state__in=_FINAL).select_related("run").order_by("position"):
+        was = step.state
+        _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
+        tell_step(step, "step.cancelled", ENGINE, state=was)
+
+
+def ring(step: Step) -> None:
+    """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
+    Step.objects.filter(pk=step.pk).update(rung_at=Now())
+    ring_worker(EXECUTION_TASK if step.action_id else TURN_TASK, step.pk)
+
+
+def _end(step: Step, to: StepState, code: str, detail: str) -> None:
+    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
+    _move(step, to, finished_at=Now(), **why, **_LET_GO)
+
+
+def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
+    """Move on from the state and epoch the step was loaded with; raises Refusal (409)."""
+    if to not in STEP_TRANSITIONS[step.state]:
+        detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
+        words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
+        raise Refusal("illegal_transition", detail % words)
+    same = Step.objects.filter(only, pk=step.pk, state=step.state, epoch=step.epoch)
+    if same.update(state=to, **changes) != 1:
+        detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
+        raise Refusal("step_moved", detail)
+    step.state = to

@@ -1,0 +1,160 @@
+"""What was lost is found: dead workers, doorbells and signals nobody heard, time that ran out.
+
+Each finding is settled in a transaction of its own, by the same conditional updates that workers
+use, so a sweep may run beside workers and beside another sweep.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce, Now
+
+from audit.services.events import recording
+from governance.models import GateState
+from governance.refusals import Refusal
+from orchestrator.models import RUN_FINAL, Run, RunState, Step, StepState
+from orchestrator.services import claims, resumption, runs, steps
+
+MOST_AT_ONCE = 200
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many there were of each."""
+
+    reclaimed: int
+    woken: int
+    resumed: int
+    advanced: int
+    timed_out: int
+    rung: int
+
+
+def sweep() -> Swept:
+    """Settle everything that is due; safe to repeat at any time."""
+    return Swept(
+        reclaimed=_each(_expired_leases(), _reclaim),
+        woken=_each(_rested(), _wake),
+        resumed=_each(_decided_gates(), _resume),
+        advanced=_each(_stuck_runs(), _advance),
+        timed_out=_each(_late_runs(), _time_out),
+        rung=_each(_unheard(), _ring_again),
+    )
+
+
+def _each(found: Iterable[UUID], settle: Callable[[UUID], bool]) -> int:
+    """Settle every finding by itself: one that fails must not keep the others waiting."""
+    settled = 0
+    for pk in found:
+        try:
+            settled += settle(pk)
+        except Refusal as refusal:
+            logger.info("%s was settled by somebody else: %s", pk, refusal.detail)
+        except DatabaseError:
+            logger.exception("%s could not be settled, the next sweep tries again", pk)
+    return settled
+
+
+def _expired_leases() -> list[UUID]:
+    expired = Step.objects.filter(state=StepState.RUNNING, lease_expires_at__lte=Now())
+    return list(expired.order_by("lease_expires_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _reclaim(step_id: UUID) -> bool:
+    with recording():
+        step = _locked(step_id)
+        if step.state != StepState.RUNNING:
+            return False
+        steps.reclaim(step)
+        claims.mark_crashed(step)
+        runs.advance(run_id=step.run_id)
+    return True
+
+
+def _rested() -> list[UUID]:
+    rested = Step.objects.filter(state=StepState.BACKOFF, not_before__lte=Now())
+    return list(rested.order_by("not_before").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _wake(step_id: UUID) -> bool:
+    with recording():
+        step = _locked(step_id)
+        if step.state != StepState.BACKOFF:
+            return False
+        steps.wake(step)
+        runs.advance(run_id=step.run_id)
+    return True
+
+
+def _decided_gates() -> list[UUID]:
+    decided = Step.objects.filter(
+        state=StepState.AWAITING_APPROVAL,
+        action__gate__state__in=[
+            GateState.APPROVED,
+            GateState.REJECTED,
+            GateState.EXPIRED,
+            GateState.CANCELLED,
+        ],
+    )
+    return list(decided.values_list("action__gate", flat=True)[:MOST_AT_ONCE])
+
+
+def _resume(gate_id: UUID) -> bool:
+    return resumption.resume(gate_id=gate_id)
+
+
+def _stuck_runs() -> list[UUID]:
+    """Return runs whose state does not fit their steps: an advance was lost between the two."""
+    moving = Step.objects.filter(
+        run=OuterRef("pk"), state__in=[StepState.READY, StepState.RUNNING]
+    )
+    idle = Q(~Exists(moving), state=RunState.RUNNING)
+    held_up = Q(Exists(moving), state=RunState.WAITING)
+    return list(Run.objects.filter(idle | held_up).values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _advance(run_id: UUID) -> bool:
+    runs.advance(run_id=run_id)
+    return True
+
+
+def _late_runs() -> list[UUID]:
+    late = Run.objects.filter(deadline_at__lte=Now()).exclude(state__in=RUN_FINAL)
+    return list(late.order_by("deadline_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _time_out(run_id: UUID) -> bool:
+    return runs.time_out(run_id=run_id)
+
+
+def _unheard() -> list[UUID]:
+    patience = timedelta(seconds=settings.RING_AGAIN_SECONDS)
+    unheard = Step.objects.filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=Now()),
+        state=StepState.READY,
+        run__state=RunState.RUNNING,
+    ).alias(last_rung=Coalesce("rung_at", "created_at"))
+    due = unheard.filter(last_rung__lte=Now() - patience)
+    return list(due.order_by("created_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _ring_again(step_id: UUID) -> bool:
+    with recording():
+        step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
+        if step is None:
+            return False
+        steps.ring(step)
+    return True
+
+
+def _locked(step_id: UUID) -> Step:
+    runs.lock(Step.objects.values_list("run_id", flat=True).get(pk=step_id))
+    return Step.objects.select_related("run").get(pk=step_id)

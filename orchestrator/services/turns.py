@@ -1,0 +1,194 @@
+"""A turn of an agent: the runner works outside of any transaction, one transaction takes it over.
+
+A worker drives its run. After finishing a step it goes on with the next one, whose claim it got
+in the transaction that finished the last; every step still has an epoch and an attempt.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from audit.services.events import recording
+from audit.types import Actor
+from governance.adapters import ExhibitDraft
+from governance.models import Lifecycle
+from governance.refusals import Refusal
+from governance.services import exhibits
+from governance.services.actions import Prepared
+from orchestrator.models import AttemptKind, AttemptOutcome, Step
+from orchestrator.runners import checkpoint
+from orchestrator.runners.base import (
+    AgentFailedError,
+    AgentRequest,
+    AgentResult,
+    Proposal,
+    TurnLostError,
+)
+from orchestrator.runners.registry import runner_for
+from orchestrator.services import claims, failures, proposals, runs, steps
+from orchestrator.services.claims import Claim
+from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.workflow.checkpoints import Judged, judge
+from orchestrator.workflow.definition import Definition, StepPlan, from_plain
+from orchestrator.workflow.expressions import ExpressionError
+from orchestrator.workflow.planning import given_inputs, granted_outputs
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a turn came to before it is written; `prepared` is the action it proposes."""
+
+    result: AgentResult
+    judged: Judged
+    prepared: Prepared | None = None
+    rationale: str = ""
+
+
+def drive(*, step_id: UUID, worker: str) -> int:
+    """Take the step's turn and those after it that become ready; return how many were taken."""
+    taken = 0
+    claim = claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
+    while claim is not None:
+        taken += 1
+        claim = take(claim)
+    return taken
+
+
+def take(claim: Claim) -> Claim | None:
+    """Let the agent work and take its result over; return the claim on the run's next step.
+
+    When the claim was lost meanwhile nothing is taken over, and the attempt says so.
+    """
+    try:
+        try:
+            turn = _worked(claim)
+        except AgentFailedError as error:
+            return fail(claim, error)
+        try:
+            return commit(claim, turn)
+        except Refusal as no:
+            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False))
+    except TurnLostError as lost:
+        logger.info("%s", lost)
+        claims.mark_stale(claim)
+        return None
+
+
+def commit(claim: Claim, turn: Turn) -> Claim | None:
+    """Take over what the agent did: exhibits, checkpoint, output or proposal, the run's next move.
+
+    Raises TurnLostError, and then nothing was written.
+    """
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        _attach(step, turn.result)
+        claims.close(claim, _settled(step, turn))
+        return runs.advance(run_id=claim.run_id, worker=claim.worker)
+
+
+def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
+    """Write down that the attempt failed, and what becomes of the step and the run."""
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        failures.settle(step, error)
+        claims.close(claim, AttemptOutcome.FAILED, code=error.code, detail=error.detail)
+        return runs.advance(run_id=claim.run_id, worker=claim.worker)
+
+
+def _settled(step: Step, turn: Turn) -> AttemptOutcome:
+    if turn.judged.route:
+        name = "failed" if turn.judged.route == "stop" else "postponed"
+        tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
+    elif from_plain(step.run.workflow.definition).step(step.path).checkpoint:
+        tell_step(step, "checkpoint.held", ENGINE)
+    if turn.judged.route == "stop":
+        steps.fail(step, "checkpoint_failed", turn.judged.message)
+        return AttemptOutcome.FAILED
+    if turn.prepared is None:
+        steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
+        return AttemptOutcome.SUCCEEDED
+    proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
+    return AttemptOutcome.PROPOSED
+
+
+def _attach(step: Step, result: AgentResult) -> None:
+    for found in result.exhibits:
+        exhibits.attach(
+            domain=step.run.domain,
+            run_id=step.run_id,
+            step_path=step.path,
+            agent=step.agent,
+            draft=ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject),
+        )
+
+
+def _worked(claim: Claim) -> Turn:
+    step = Step.objects.select_related("run__workflow", "run__initiator", "agent").get(
+        pk=claim.step_id
+    )
+    if step.agent.lifecycle != Lifecycle.ACTIVE:
+        detail = _("Agent %(name)s is out of service.") % {"name": step.agent.name}
+        raise AgentFailedError("agent_not_active", detail, retryable=False)
+    definition = from_plain(step.run.workflow.definition)
+    plan = definition.step(step.path)
+    result = _run(claim, step, _request(step, definition, plan))
+    judged = judge(plan.checkpoint, outputs=result.output, inputs=step.run.inputs)
+    proposal = _proposal(step, result, judged)
+    if proposal is None:
+        return Turn(result, judged)
+    return Turn(result, judged, proposals.prepare(step, proposal), proposal.rationale)
+
+
+def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
+    outputs = runs.outputs_of(list(step.run.steps.all()))
+    try:
+        inputs = given_inputs(plan, step.run.inputs, outputs)
+    except ExpressionError as error:
+        detail = _("What the step is given could not be worked out: %(error)s")
+        raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
+    return AgentRequest(
+        run_id=str(step.run_id),
+        step_path=step.path,
+        agent_slug=step.agent.slug,
+        config=step.agent.runner_config,
+        inputs=inputs,
+        context={
+            "inputs": step.run.inputs,
+            "steps": granted_outputs(definition, plan, outputs),
+        },
+        deadline=plan.start_to_close,
+        idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
+    )
+
+
+def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
+    runner, described = runner_for(step.agent.runner)
+    claims.name_runner(claim, described)
+    try:
+        return runner.run(request, partial(claims.heartbeat, claim))
+    except (AgentFailedError, TurnLostError):
+        raise
+    except Exception as error:
+        # A runner is a plugin: whatever it raises ends this attempt and nothing else.
+        logger.exception("runner %s failed in step %s", described, step.pk)
+        detail = _("The runner failed: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
+        raise AgentFailedError("runner_failed", detail, retryable=True) from error
+
+
+def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:
+    """Return what the turn asks for; a postponed output asks to be let through."""
+    if judged.route == "stop":
+        return None
+    if len(result.proposals) + bool(judged.route) > 1:
+        detail = _("The agent proposed more than one action in one turn; it may propose one.")
+        raise AgentFailedError("too_many_proposals", detail, retryable=False)
+    if judged.route == "postpone":
+        return checkpoint.proposal(step.path, judged.message)
+    return result.proposals[0] if result.proposals else None

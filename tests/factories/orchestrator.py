@@ -1,0 +1,103 @@
+"""Workflows and runs over the cast of `tests.factories.governance`."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from audit.types import Actor
+from governance.models import Agent, Person
+from orchestrator.models import Attempt, Run, Step, Workflow
+from orchestrator.services import runs, turns, workflows
+from tests.factories import governance
+
+TESTER = Actor.system("test")
+WORKER = "test:1"
+
+
+def agent(home: governance.House, slug: str, **config: Any) -> Agent:
+    """Register an agent of the class that may write ledgers; the echo runner answers for it."""
+    return governance.agent(
+        home.domain,
+        home.ada,
+        home.sam,
+        slug=slug,
+        name=slug.capitalize(),
+        runner="echo",
+        runner_config=config,
+    )
+
+
+def step(id: str, agent: str, **fields: Any) -> dict[str, Any]:
+    """Return a step of a workflow file."""
+    return {"id": id, "agent": agent, "timeouts": {"start_to_close": "30s"}, **fields}
+
+
+def document(*steps: Mapping[str, Any], **fields: Any) -> str:
+    """Return a workflow file whose aliases are the slugs of its agents (JSON is YAML)."""
+    aliases = {line["agent"]: {"ref": f"{line['agent']}@1"} for line in steps}
+    return json.dumps(
+        {
+            "api": "countersign.dev/workflow/v1",
+            "name": "review",
+            "version": "1.0.0",
+            "inputs": {"type": "object"},
+            "success": ["true"],
+            "limits": {"deadline": "1h", "max_attempts": 3},
+            "agents": aliases,
+            "steps": list(steps),
+            **fields,
+        }
+    )
+
+
+def workflow(home: governance.House, *steps: Mapping[str, Any], **fields: Any) -> Workflow:
+    """Save a workflow with these steps."""
+    return workflows.save(
+        domain=home.domain,
+        text=document(*steps, **fields),
+        filename="review.yaml",
+        git_commit="",
+        actor=TESTER,
+    )
+
+
+def start(
+    saved: Workflow,
+    initiator: Person,
+    inputs: Mapping[str, Any] | None = None,
+    dedupe_key: str = "",
+) -> Run:
+    """Start a run."""
+    return runs.start(
+        workflow=saved,
+        initiator=initiator,
+        inputs=inputs or {},
+        dedupe_key=dedupe_key or uuid.uuid4().hex,
+    )
+
+
+def started(home: governance.House, *steps: Mapping[str, Any], **fields: Any) -> Run:
+    """Save a workflow with these steps and let Ines start it."""
+    return start(workflow(home, *steps, **fields), home.ines)
+
+
+def step_of(run: Run, path: str) -> Step:
+    """Return the step as it is now."""
+    return Step.objects.select_related("run", "agent").get(run=run, path=path)
+
+
+def states_of(run: Run) -> dict[str, str]:
+    """Return the state of every step by its path, in the order of the file."""
+    return dict(Step.objects.filter(run=run).order_by("position").values_list("path", "state"))
+
+
+def tries_of(run: Run, path: str) -> list[str]:
+    """Return how every attempt of the step ended, in order."""
+    tries = Attempt.objects.filter(step__run=run, step__path=path).order_by("number")
+    return list(tries.values_list("outcome", flat=True))
+
+
+def drive(run: Run, path: str, worker: str = WORKER) -> int:
+    """Do what a worker does when it is rung for the step."""
+    return turns.drive(step_id=step_of(run, path).pk, worker=worker)

@@ -1,3 +1,36 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from governance.views import agents, notices, settings, signing_in, webhooks
+from governance.views.favicon import favicon
+from governance.views.styleguide import styleguide
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("signin/", signing_in.signin, name="signin"),
+    path("signout/", signing_in.signout, name="signout"),
+    path("enrol/<str:secret>/", signing_in.enrol, name="enrol"),
+    path("agents/", agents.agents, name="agents"),
+    path("agents/register/", agents.agent_register, name="agent-register"),
+    path("agents/<uuid:agent_id>/", agents.agent, name="agent"),
+    path("agents/<uuid:agent_id>/suspend/", agents.agent_suspend, name="agent-suspend"),
+    path("agents/<uuid:agent_id>/resume/", agents.agent_resume, name="agent-resume"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/read/", notices.notices_read, name="notices-read"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/appearance/", settings.appearance, name="settings-appearance"),
+    path("settings/password/", settings.password, name="settings-password"),
+    path("settings/tokens/", settings.token_issue, name="settings-tokens"),
+    path(
+        "settings/tokens/<uuid:token_id>/revoke/",
+        settings.token_revoke,
+        name="settings-token-revoke",
+    ),
+    path("settings/invitation/", settings.invitation, name="settings-invitation"),
+    path("settings/webhooks/", webhooks.webhook_add, name="settings-webhooks"),
+    path(
+        "settings/webhooks/<uuid:webhook_id>/remove/",
+        webhooks.webhook_remove,
+        name="settings-webhook-remove",
+    ),
+    path("favicon.svg", favicon, name="favicon"),
+    path("styleguide/", styleguide, name="styleguide"),
+]

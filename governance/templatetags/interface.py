@@ -15,6 +15,7 @@ from lucide.templatetags.lucide import lucide
 
 register = template.Library()
 
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -29,15 +30,16 @@ def icon(name: str) -> str:
 
 
 @register.simple_tag
-def component(name: str, **parameters: object) -> str:
-    """Render templates/components/<name>.html with exactly these parameters."""
-    return get_template(f"components/{name}.html").render(parameters)
+def component(component_name: str, **parameters: object) -> str:
+    """Render templates/components/<component_name>.html with exactly these parameters."""
+    return get_template(f"components/{component_name}.html").render(parameters)
 
 
 @register.simple_block_tag
-def wrap(content: str, name: str, **parameters: object) -> str:
-    """Render templates/components/<name>.html around what stands between the tags."""
-    return get_template(f"components/{name}.html").render({**parameters, "content": content})
+def wrap(content: str, component_name: str, **parameters: object) -> str:
+    """Render templates/components/<component_name>.html around what stands between the tags."""
+    frame = get_template(f"components/{component_name}.html")
+    return frame.render({**parameters, "content": content})
 
 
 @register.filter
@@ -104,13 +106,15 @@ def lasting(span: timedelta | float | None) -> str:
     """Show a duration: `4 s`, `3 min 12 s`, `2 h 5 min`."""
     if span is None:
         return "\N{EN DASH}"
-    seconds = int(span.total_seconds() if isinstance(span, timedelta) else span)
-    minutes, rest = divmod(seconds, 60)
-    if seconds < 60:
-        return _("%(s)d s") % {"s": seconds}
-    if minutes < 60:
-        return _("%(m)d min %(s)d s") % {"m": minutes, "s": rest}
-    return _("%(h)d h %(m)d min") % {"h": minutes // 60, "m": minutes % 60}
+    length = span if isinstance(span, timedelta) else timedelta(seconds=span)
+    hours, rest = divmod(length, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    seconds = rest // SECOND
+    if hours:
+        return _("%(h)d h %(m)d min") % {"h": hours, "m": minutes}
+    if minutes:
+        return _("%(m)d min %(s)d s") % {"m": minutes, "s": seconds}
+    return _("%(s)d s") % {"s": seconds}
 
 
 @register.filter

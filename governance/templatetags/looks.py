@@ -61,6 +61,13 @@ LOOKS: dict[str, dict[str, Look]] = {
         "low": Look("calm", "info", _("Low")),
         "info": Look("calm", "info", _("Note")),
     },
+    "signature": {
+        "verified": Look("good", "badge-check", _("Verified")),
+        "unknown_signer": Look("warn", "badge-alert", _("Signer not known here")),
+        "bad": Look("bad", "badge-x", _("Bad signature")),
+        "unsigned": Look("warn", "badge-alert", _("Unsigned")),
+        "unchecked": Look("calm", "badge-alert", _("Not checked")),
+    },
     "agent": {
         "draft": Look("calm", "pencil", _("Draft")),
         "pending_review": Look("wait", "hourglass", _("Pending review")),

@@ -30,12 +30,8 @@ def domain_for(person: Any) -> Domain:
 
     Raises Forbidden with `no_domain` when there is none.
     """
-    if (
-        person_domain := Domain.objects.filter(pk__in=_held_by(person))
-        .order_by("created_at")
-        .first()
-    ):
-        return person_domain
+    if domain := find_domain(person):
+        return domain
     raise Forbidden("no_domain", _("You belong to no domain yet; ask for an invitation."))
 
 

@@ -1,3 +1,8 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from audit.api.events import EventsView, LogView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("events/", EventsView.as_view(), name="api-events"),
+    path("audit/", LogView.as_view(), name="api-audit"),
+]

@@ -10,10 +10,11 @@ from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from audit import broker, registry
+from audit import broker
 from audit.consumers import NOT_FOUND, SIGNED_OUT, TOO_LARGE, TRY_AGAIN_LATER, LiveConsumer
 from audit.doorbell import ring_list, stream_group
 from audit.types import StreamKey
+from tests.audit.conftest import Sight
 from tests.audit.websocket import Socket
 from tests.factories.audit import note
 
@@ -28,20 +29,9 @@ async def clean_layer() -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def visible(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def visible(sight: Sight) -> set[str]:
     """The names of what Ada may see; tests change it while she looks."""
-    names: set[str] = set()
-    monkeypatch.setitem(
-        registry._stream_viewers,
-        "note",
-        lambda person, note: person.username == "ada" and f"note:{note}" in names,
-    )
-    monkeypatch.setitem(
-        registry._list_viewers,
-        "notes",
-        lambda person, domain: person.username == "ada" and f"list:notes:{domain}" in names,
-    )
-    return names
+    return sight.names
 
 
 @pytest.fixture

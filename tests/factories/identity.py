@@ -70,7 +70,7 @@ def let_link_expire(secret: str) -> None:
 
 def let_pass(rows: Any, field: str, seconds: float) -> None:
     """Pretend that `field` of the rows, or of a whole model, was set that many seconds ago."""
-    found = rows.objects if isinstance(rows, type) else rows
+    found = getattr(rows, "objects", rows)
     found.update(**{field: Now() - timedelta(seconds=seconds)})
 
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from rest_framework.test import APIClient
 
-from governance.models import Person, Token
+from governance.models import Domain, Person, Token
 from governance.services import tokens
 from tests.factories import identity
 from tests.factories.audit import size_of_the_log
@@ -54,7 +54,7 @@ def test_a_wrong_request_for_a_token_names_the_places(api: APIClient) -> None:
 
 
 def test_nobody_sees_or_revokes_the_token_of_another(api: APIClient, grace: Person) -> None:
-    heidi = identity.member(identity.Domain.objects.get(), grace)
+    heidi = identity.member(Domain.objects.get(), grace)
     token, _text = tokens.issue(
         person=heidi, name="x", ttl=timedelta(hours=1), actor=identity.SYSTEM
     )

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from governance.models import Agent, Grant, Lifecycle, Person
+from governance.models import Agent, Domain, Grant, Lifecycle, Person
 from governance.refusals import Forbidden, Invalid, Refusal
 from governance.services import agents
 from tests.factories import identity
@@ -235,7 +235,7 @@ def manifest(**changes: Any) -> dict[str, Any]:
 
 def register_manifest(parsed: object, base: Path) -> list[Agent]:
     return agents.register_manifest(
-        domain=identity.Domain.objects.first() or identity.domain(),
+        domain=Domain.objects.first() or identity.domain(),
         manifest=parsed,
         base_dir=base,
         owner=identity.seeded("Ada"),

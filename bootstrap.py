@@ -50,7 +50,7 @@ def enter(arguments: list[str]) -> None:
 
 def _enter(arguments: list[str]) -> None:
     lock = TESTS if arguments[:1] == ["test"] else RUNTIME
-    inside = Path(sys.prefix).resolve() == ENVIRONMENT
+    inside = Path(sys.prefix).resolve() == ENVIRONMENT.resolve()
     if inside and _is_current(lock):
         return
     if not inside and lock == RUNTIME and all(map(importlib.util.find_spec, DISTINCTIVE)):

@@ -164,6 +164,9 @@ CLAIM_LEASE_SECONDS = env.int("CLAIM_LEASE_SECONDS", default=30)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=15)
 
+# Repositories: where those lie that runs may name; anywhere when none is given. --------------
+REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
+
 # Mail ---------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
@@ -234,12 +237,21 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
+NOT_READY = 503
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "plain": {"format": "{asctime} {levelname:<7} {name} {message}", "style": "{"},
     },
+    "filters": {
+        # "Not ready yet" is an answer to whoever polls, not an error of ours.
+        "asked_too_early": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != NOT_READY,
+        },
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"django.request": {"filters": ["asked_too_early"]}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

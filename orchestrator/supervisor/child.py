@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from orchestrator.supervisor import forking
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
@@ -18,11 +20,15 @@ CRASH_WINDOW_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to start a process. `descriptors` are inherited; `stage` orders the stop."""
+    """How to start a process. `descriptors` are inherited; `stage` orders the stop.
+
+    `run` does in this process' copy what `command` does as a program of its own.
+    """
 
     name: str
     command: Sequence[str]
     stage: int
+    run: Callable[[], int | None] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     descriptors: Sequence[int] = ()
 
@@ -35,9 +41,13 @@ class Child:
         self.start_at: float | None = None
         self._lifeline = lifeline
         self._crashes: deque[float] = deque(maxlen=CRASHES_ALLOWED)
-        self.process = self._spawn()
+        self.process: subprocess.Popen[bytes] | forking.Forked
+        if plan.run is not None and forking.is_safe():
+            self.process = forking.Forked(plan.run, plan.environment, plan.descriptors)
+        else:
+            self.process = self._new_program()
 
-    def _spawn(self) -> "subprocess.Popen[bytes]":
+    def _new_program(self) -> "subprocess.Popen[bytes]":
         # The terminal's Ctrl-C reaches only its own session, so the stop can be in order.
         linux = sys.platform == "linux"
         lifeline = "-" if linux else str(self._lifeline)
@@ -71,9 +81,9 @@ class Child:
         return delay
 
     def start_again(self) -> None:
-        """Start the process anew, under the same plan."""
+        """Start the process anew, under the same plan but with what is on the disk now."""
         self.start_at = None
-        self.process = self._spawn()
+        self.process = self._new_program()
 
     def terminate(self) -> None:
         """Ask the process to end in its own time."""

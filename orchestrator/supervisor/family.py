@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 from orchestrator.supervisor.child import Child, Plan
 from orchestrator.supervisor.output import Output
+from orchestrator.supervisor.plans import READY
 
 GRACE_SECONDS = 15
 CHUNK = 65536
+# Celery says goodbye on every ordered stop.
+NOISE = {"", "worker: Warm shutdown (MainProcess)"}
 
 
 class Family:
@@ -18,6 +21,7 @@ class Family:
     def __init__(self, output: Output) -> None:
         self.output = output
         self.has_failed = False
+        self.ready: set[str] = set()
         self.children: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._partial: dict[str, bytes] = {}
@@ -94,7 +98,13 @@ class Family:
         elif rest:
             lines.append(rest)
         for line in lines:
-            self.output.line(name, line.decode(errors="replace"))
+            self._hear(name, line.decode(errors="replace"))
+
+    def _hear(self, name: str, line: str) -> None:
+        if line == READY:
+            self.ready.add(name)
+        elif line not in NOISE:
+            self.output.line(name, line)
 
     def _see_to(self, child: Child) -> None:
         if child.is_running:

@@ -4,22 +4,43 @@ It is the only module here that needs Django; it is imported once the environmen
 the database and the broker are.
 """
 
+import importlib
 import io
 from datetime import timedelta
 
 import django
 from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connection, connections
+from django.urls import get_resolver
 
 from orchestrator.supervisor.refusals import CannotStartError
 
 DEMO = "demo"
+CHILDREN_NEED = (
+    "orchestrator.asgi",
+    "orchestrator.supervisor.web",
+    "orchestrator.supervisor.worker",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.auto",
+    "uvicorn.loops.auto",
+    "celery.concurrency.prefork",
+    "kombu.transport.redis",
+    "orchestrator.management.commands.steward",
+)
 LINK_LIFE = timedelta(hours=1)
 
 
-def bring_up_to_date() -> None:
-    """Load Django and apply the migrations that are waiting."""
+def load() -> None:
+    """Load Django and all that the children will need, without touching database or broker."""
     django.setup()
+    for module in CHILDREN_NEED:
+        importlib.import_module(module)
+    # Reading the list is what imports every view.
+    len(get_resolver().url_patterns)
+
+
+def bring_up_to_date() -> None:
+    """Apply the migrations that are waiting."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:

@@ -5,6 +5,7 @@ import secrets
 import socket
 import sys
 import tempfile
+import time
 import webbrowser
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from orchestrator.supervisor.refusals import CannotStartError
 from orchestrator.supervisor.reloading import Changes
 from orchestrator.supervisor.stopping import StopSignal
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.05
+PATIENCE_SECONDS = 15
 RELOADED = ("web", "steward", *plans.WORKERS)
 
 
@@ -45,6 +47,7 @@ class Options:
 
 def up(options: Options) -> int:
     """Run the product until it is told to stop; return the exit code."""
+    os.umask(0o077)
     output = Output(as_json=options.as_json)
     stop = StopSignal()
     try:
@@ -86,18 +89,22 @@ class House:
         """Start everything, say when it is ready, and attend to it until the end."""
         redis_url = self._start_broker()
         self._settle_environment(redis_url)
+        first_run.load()
+        # These touch the database only when somebody asks, so they may start meanwhile.
+        self.family.start(plans.web(self.listener.fileno()))
+        for name in plans.WORKERS:
+            self.family.start(plans.worker(name))
         first_run.bring_up_to_date()
-        valkey.wait_until_it_answers(redis_url)
-        self._start_children()
+        self.family.start(plans.steward())
         self._publish(redis_url)
         readiness = Readiness(self._port)
         readiness.start()
         try:
             welcome = self._prepare_welcome()
-            self._attend_until_ready(readiness)
+            is_ready = self._attend_until_ready(readiness)
         finally:
             readiness.give_up()
-        if readiness.is_reached():
+        if is_ready:
             self._say_ready(welcome)
         self._attend()
 
@@ -120,6 +127,7 @@ class House:
             return given
         server = self._embedded_broker()
         self.family.start(plans.broker(server))
+        valkey.wait_until_it_answers(server.url)
         return server.url
 
     def _embedded_broker(self) -> valkey.Valkey:
@@ -138,12 +146,6 @@ class House:
         os.environ.setdefault("LOG_LEVEL", "WARNING")
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
         os.environ["PYTHONUNBUFFERED"] = "1"
-
-    def _start_children(self) -> None:
-        self.family.start(plans.web(self.listener.fileno()))
-        for name in plans.WORKERS:
-            self.family.start(plans.worker(name))
-        self.family.start(plans.steward())
 
     def _publish(self, redis_url: str) -> None:
         runtime.write(
@@ -166,9 +168,18 @@ class House:
             self.output.say(f"The demo was not loaded: {trouble}")
         return first_run.signin_address()
 
-    def _attend_until_ready(self, readiness: Readiness) -> None:
-        while self._goes_on and not readiness.is_reached():
+    def _attend_until_ready(self, readiness: Readiness) -> bool:
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while self._goes_on:
             self.family.attend(TICK_SECONDS)
+            late = set(plans.WORKERS) - self.family.ready
+            if readiness.is_reached() and not late:
+                return True
+            if time.monotonic() > patience:
+                missing = readiness.missing or f"worker {min(late)} is not ready"
+                self.output.say(f"Still starting: {missing}. Logs: LOG_LEVEL=INFO")
+                patience = time.monotonic() + PATIENCE_SECONDS
+        return False
 
     def _attend(self) -> None:
         changes = Changes() if self.options.reloads else None

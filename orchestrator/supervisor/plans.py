@@ -1,4 +1,8 @@
-"""The processes of one machine, in the order in which they must end."""
+"""The processes of one machine, in the order in which they must end.
+
+The modules that do the work load Django, so they are imported when a copy of this process has
+become one of them; `first_run.load` has loaded them by then.
+"""
 
 import os
 import sys
@@ -8,34 +12,48 @@ from orchestrator.supervisor.valkey import Valkey
 
 # The web stops asking first, then the workers finish, then the broker may go.
 ASKING, WORKING, RINGING = range(3)
+# What a worker writes once it takes messages.
+READY = "ready."
 WORKERS = {"control": "control", "work": "agents,effects"}
-# Celery warns about root, which is harmless with JSON messages; `up` checked the project once.
-QUIET = {
-    "CELERY_SKIP_CHECKS": "true",
-    "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
-}
 # macOS: forked workers may neither touch Objective-C nor look up proxies.
 FORK_SAFE = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES", "no_proxy": "*"}
 
 
 def web(descriptor: int) -> Plan:
     """Plan the web process on an inherited socket."""
+
+    def run() -> None:
+        from orchestrator.supervisor import web as module  # noqa: PLC0415
+
+        module.main([str(descriptor)])
+
     command = (sys.executable, "-m", "orchestrator.supervisor.web", str(descriptor))
-    return Plan("web", command, ASKING, descriptors=(descriptor,))
+    return Plan("web", command, ASKING, run, descriptors=(descriptor,))
 
 
 def steward() -> Plan:
     """Plan the steward."""
-    return Plan("steward", (sys.executable, str(ROOT / "manage.py"), "steward"), ASKING)
+
+    def run() -> None:
+        from django.core.management import call_command  # noqa: PLC0415
+
+        call_command("steward")
+
+    return Plan("steward", (sys.executable, str(ROOT / "manage.py"), "steward"), ASKING, run)
 
 
 def worker(name: str) -> Plan:
     """Plan one of WORKERS: two prefork processes, which can be killed without the others."""
-    options = ("--pool", "prefork", "-c", "2", "--without-gossip", "--without-mingle")
-    celery = (sys.executable, "-m", "celery", "-q", "-A", "orchestrator", "worker", *options)
-    command = (*celery, "-Q", WORKERS[name], "-n", node_name(name), "-l", "WARNING")
-    environment = QUIET | (FORK_SAFE if sys.platform == "darwin" else {})
-    return Plan(name, command, WORKING, environment)
+    arguments = (node_name(name), WORKERS[name])
+
+    def run() -> int:
+        from orchestrator.supervisor import worker as module  # noqa: PLC0415
+
+        return module.main(*arguments)
+
+    command = (sys.executable, "-m", "orchestrator.supervisor.worker", *arguments)
+    environment = FORK_SAFE if sys.platform == "darwin" else {}
+    return Plan(name, command, WORKING, run, environment)
 
 
 def node_name(name: str) -> str:

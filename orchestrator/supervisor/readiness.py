@@ -1,26 +1,23 @@
-"""Finds out when everything that was started can take work."""
+"""Finds out when the web process answers that everything behind it works."""
 
 import json
 import threading
 import urllib.error
 import urllib.request
 
-from orchestrator.celery import app
-from orchestrator.supervisor import plans
-
 PAUSE_SECONDS = 0.1
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 30
 
 
 class Readiness(threading.Thread):
-    """Asks the web process and the workers until all are ready. `missing` says who is not."""
+    """Asks until the answer is yes. `missing` says why it is not."""
 
     def __init__(self, port: int) -> None:
         super().__init__(name="readiness", daemon=True)
         self._url = f"http://127.0.0.1:{port}/healthz/ready"
         self._reached = threading.Event()
         self._given_up = threading.Event()
-        self.missing = "the web process does not answer"
+        self.missing = SILENCE
 
     def run(self) -> None:
         while not self._given_up.is_set():
@@ -39,9 +36,6 @@ class Readiness(threading.Thread):
         self._given_up.set()
 
     def _ask(self) -> str:
-        return self._ask_web() or self._ask_workers()
-
-    def _ask_web(self) -> str:
         request = urllib.request.Request(self._url, headers={"Host": "localhost"})  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310 - loopback
@@ -50,13 +44,10 @@ class Readiness(threading.Thread):
             with error:
                 return _first_problem(error.read())
         except OSError:
-            return "the web process does not answer"
+            return SILENCE
 
-    def _ask_workers(self) -> str:
-        names = [plans.node_name(name) for name in plans.WORKERS]
-        answers = app.control.ping(destination=names, timeout=1, limit=len(names)) or []
-        silent = set(names) - {name for answer in answers for name in answer}
-        return f"worker {min(silent).partition('@')[0]} does not answer" if silent else ""
+
+SILENCE = "the web process does not answer"
 
 
 def _first_problem(body: bytes) -> str:

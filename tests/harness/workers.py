@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.supervisor.plans import READY, WORKERS
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 30
-# What `up` starts, by the name it uses.
-QUEUES = {"control": "control", "work": "agents,effects"}
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Workers:
 
     def start(self, *names: str) -> None:
         """Start the named workers (all of them by default) and wait until they are ready."""
-        chosen = names or tuple(QUEUES)
+        chosen = names or tuple(WORKERS)
         for name in chosen:
             self.running[name] = self._spawn(name)
         for name in chosen:
@@ -58,9 +58,8 @@ class Workers:
         return self.log_dir / f"worker-{name}.log"
 
     def _spawn(self, name: str) -> "subprocess.Popen[bytes]":
-        options = ("--pool", "prefork", "-c", "2", "--without-gossip", "--without-mingle")
-        command = [sys.executable, "-m", "celery", "-A", "orchestrator", "worker", *options]
-        command += ["-Q", QUEUES[name], "-n", f"{name}@localhost", "-l", "INFO"]
+        command = [sys.executable, "-m", "orchestrator.supervisor.worker"]
+        command += [f"{name}@localhost", WORKERS[name]]
         with self._log_path(name).open("wb") as log:
             return subprocess.Popen(
                 command,
@@ -73,7 +72,7 @@ class Workers:
 
     def _wait_until_ready(self, name: str) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while f"{name}@localhost ready." not in self.log(name):
+        while READY not in self.log(name).splitlines():
             if self.running[name].poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"worker {name} did not start:\n{self.log(name)}")
             time.sleep(0.05)

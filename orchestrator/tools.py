@@ -1,9 +1,13 @@
 """Which tools this process can perform: their adapters, told to governance."""
 
+from django.conf import settings
+
 from governance import adapters
 from orchestrator.runners.checkpoint import CheckpointAdapter
+from orchestrator.runners.git.merge import GitMerge
 
 
 def register() -> None:
     """Register the adapter of every tool that comes with the product."""
     adapters.register(CheckpointAdapter())
+    adapters.register(GitMerge(settings.REPOSITORY_ROOTS))

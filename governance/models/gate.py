@@ -67,6 +67,11 @@ class Gate(models.Model):
         indexes = [
             models.Index(fields=["domain", "state", "-opened_at", "id"], name="governance_inbox"),
             models.Index(
+                fields=["domain", "-decided_at", "id"],
+                condition=Q(decided_at__isnull=False),
+                name="governance_gate_history",
+            ),
+            models.Index(
                 fields=["expires_at"],
                 condition=Q(state="pending"),
                 name="governance_gate_expiry",

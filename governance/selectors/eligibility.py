@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from governance.models import Action, Gate, Person, Seat, Team
+from governance.models import Action, Person, Seat, Team
 from governance.policy.obligations import PARTIES, Obligations
 from governance.policy.seats import SeatDemand, can_be_filled
 from governance.selectors.gate_view import Standing
@@ -69,12 +69,29 @@ def circle_of(action: Action, groups: Collection[str]) -> Circle:
     }
     for team, person in _team_members(action.domain_id, set(groups) - own.keys()):
         members[team] = (*members[team], person)
-    parties = {
-        "initiator": action.on_behalf_of_id,
-        "owner": agent.owner_id,
-        "sponsor": agent.sponsor_id,
-    }
-    return Circle(members, parties)
+    return Circle(members, _parties(action))
+
+
+def circles_among(
+    people: Sequence[Person], actions: Sequence[Action], groups: Collection[str]
+) -> list[Circle]:
+    """Return the circle of each action, made of these people only; two queries for any number.
+
+    Enough to judge these people; not to say who else could decide.
+    """
+    if not actions:
+        return []
+    memberships = Team.people.through.objects.filter(
+        team__domain=actions[0].domain_id,
+        team__slug__in=groups,
+        person__in=people,
+        person__is_active=True,
+    ).values_list("team__slug", "person_id")
+    known = {person.pk: person for person in people if person.is_active}
+    members: dict[str, tuple[Person, ...]] = dict.fromkeys(groups, ())
+    for slug, person_id in memberships:
+        members[slug] = (*members[slug], known[person_id])
+    return [_circle_among(action, members, known) for action in actions]
 
 
 def demands_of(seats: Iterable[Seat]) -> list[Demand]:
@@ -99,11 +116,10 @@ def can_be_staffed(action: Action, asked: Obligations) -> bool:
     return can_be_filled(seats, people) or not _anybody_can_sign_in()
 
 
-def standing_of(person: Person, gate: Gate, circle: Circle, seats: Sequence[Seat]) -> Standing:
-    """Say whether the person may decide the gate, or the one reason why not."""
+def standing_of(person: Person, circle: Circle, demands: Sequence[Demand]) -> Standing:
+    """Say whether the person may fill a seat, or the one reason why not."""
     if not (person.is_active and person.may_sign_in):
         return _refused("inactive_person", _("Your account is not active."))
-    demands = demands_of(seats)
     if circle.groups_of(person.pk, demands):
         return Standing(may_decide=True)
     everywhere = set.intersection(*(set(demand.distinct_from) for demand in demands))
@@ -118,6 +134,26 @@ _PARTY_WORDS = {
     "owner": lambda: _("You own the agent that asks, so somebody else must decide."),
     "sponsor": lambda: _("You sponsor the agent that asks, so somebody else must decide."),
 }
+
+
+def _circle_among(
+    action: Action, members: Mapping[str, tuple[Person, ...]], known: Mapping[uuid.UUID, Person]
+) -> Circle:
+    parties = _parties(action)
+    own = {
+        group: (known[person_id],) if person_id in known else ()
+        for group, person_id in parties.items()
+        if group in ("owner", "sponsor") and person_id
+    }
+    return Circle({**members, **own}, parties)
+
+
+def _parties(action: Action) -> dict[str, uuid.UUID | None]:
+    return {
+        "initiator": action.on_behalf_of_id,
+        "owner": action.agent.owner_id,
+        "sponsor": action.agent.sponsor_id,
+    }
 
 
 def _refused(code: str, sentence: str) -> Standing:

@@ -5,6 +5,7 @@ who may decide; Mallory is a maintainer of another domain.
 """
 
 import hashlib
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,8 +16,20 @@ from audit.services.events import recording
 from audit.types import Actor
 from governance import adapters
 from governance.adapters import EffectRefusedError, ExhibitDraft, Facts, FactUnavailableError
-from governance.models import Agent, Bundle, Domain, Environment, Exhibit, Gate, Person, Team, Tool
-from governance.services import actions, agents, bundles, domains, tools
+from governance.models import (
+    Agent,
+    Bundle,
+    Domain,
+    Environment,
+    Exhibit,
+    Gate,
+    Person,
+    Review,
+    Team,
+    Tool,
+)
+from governance.selectors import gates
+from governance.services import actions, agents, bundles, domains, reviews, tools
 from governance.services.actions import Prepared, Proposed
 
 TESTER = Actor.system("test")
@@ -319,4 +332,26 @@ def _digest(text: str) -> str:
 def _draft(name: str, content: Mapping[str, Any], pins: Mapping[str, str]) -> ExhibitDraft:
     return ExhibitDraft(
         name=name, kind="ledger", content=content, trust="tool", subject=pins["content"]
+    )
+
+
+def stamp_for(gate: Gate, someone: Person) -> str:
+    """Open the gate's page as this person and return the stamp it carries."""
+    return gates.gate_for(someone, gate.pk).stamp
+
+
+def review(gate: Gate, someone: Person, verb: str = "approve", **fields: Any) -> Review:
+    """Read the gate and review it at once."""
+    if "stamp" not in fields:
+        fields["stamp"] = stamp_for(gate, someone)
+    return reviews.give(
+        **{
+            "gate_id": gate.pk,
+            "person": someone,
+            "verb": verb,
+            "comment": "Looks right.",
+            "idempotency_key": secrets.token_hex(8),
+            "channel": "web",
+            **fields,
+        }
     )

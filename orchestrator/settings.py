@@ -164,7 +164,7 @@ CLAIM_LEASE_SECONDS = env.int("CLAIM_LEASE_SECONDS", default=30)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=15)
 
-# Repositories: where those lie that runs may name; anywhere when none is given. --------------
+# Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
 
 # Mail ---------------------------------------------------------------------------------------

@@ -38,20 +38,22 @@ def forgive(*, username: str, address: str) -> None:
 
 
 def _take(key: str, limit: int) -> bool:
+    # A window that cannot be started is open already, perhaps since a moment ago.
+    return _count(key, limit) or _start_window(key) or _count(key, limit)
+
+
+def _count(key: str, limit: int) -> bool:
     open_window = PasswordTries.objects.filter(key=key, window_ends_at__gt=Now())
-    if open_window.filter(count__lt=limit).update(count=F("count") + 1):
-        return True
-    return not open_window.exists() and _start_window(key, limit)
+    return open_window.filter(count__lt=limit).update(count=F("count") + 1) == 1
 
 
-def _start_window(key: str, limit: int) -> bool:
-    with transaction.atomic():
-        PasswordTries.objects.filter(window_ends_at__lte=Now()).delete()
+def _start_window(key: str) -> bool:
+    PasswordTries.objects.filter(window_ends_at__lte=Now()).delete()
     try:
         with transaction.atomic():
             PasswordTries.objects.create(key=key, count=1, window_ends_at=Now() + WINDOW)
     except IntegrityError:
-        return _take(key, limit)
+        return False
     return True
 
 

@@ -2,14 +2,18 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event
+from time import monotonic
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
+from audit import triggers
+from governance.services import gates, notices
 from orchestrator.services import leadership
+from orchestrator.services.sweep import sweep
 
 logger = logging.getLogger(__name__)
 
@@ -18,15 +22,39 @@ WAITING_SECONDS = 1
 LEASE_IN_SWEEPS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Job:
-    """Something due again and again, safe to repeat and to run beside itself."""
+    """Something due again and again, safe to repeat and to run beside itself.
+
+    `every` is in seconds; 0 means at every sweep.
+    """
 
     name: str
     run: Callable[[], object]
+    every: float = 0
+    _next: float = field(default=0, repr=False)
+
+    def is_due(self) -> bool:
+        """Whether to run now; asking counts as running."""
+        now = monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self.every
+        return True
 
 
-JOBS: Sequence[Job] = ()
+def check_triggers() -> None:
+    """Say so when somebody took away what keeps the log from being rewritten."""
+    if gone := triggers.missing():
+        logger.critical("the log is not guarded: trigger %s is missing", ", ".join(gone))
+
+
+JOBS: Sequence[Job] = (
+    Job("sweep", sweep),
+    Job("gates", gates.expire_due),
+    Job("notices", notices.hand_out_due),
+    Job("triggers", check_triggers, every=3600),
+)
 
 
 def lease() -> timedelta:
@@ -52,14 +80,15 @@ def _tick(holder: str) -> bool:
     except DatabaseError as error:
         logger.error("the steward cannot reach the database: %s", error)  # noqa: TRY400 - expected
         return False
-    sweep(JOBS)
+    work(JOBS)
     return True
 
 
-def sweep(jobs: Sequence[Job]) -> None:
-    """Run every job once; one that fails is logged and keeps none of the others from running."""
+def work(jobs: Sequence[Job]) -> None:
+    """Run every due job; one that fails is logged and keeps none of the others from running."""
     for job in jobs:
         try:
-            job.run()
+            if job.is_due():
+                job.run()
         except Exception:
             logger.exception("the steward's job %s failed", job.name)

@@ -1,47 +1,28 @@
-"""What `up` does inside Django before anybody can sign in: schema, demo, sign-in link.
+"""What `up` does inside Django before anybody can sign in: schema, demo, sign-in link."""
 
-It is the only module here that needs Django; it is imported once the environment says where
-the database and the broker are.
-"""
-
-import importlib
 import io
 from datetime import timedelta
 
-import django
 from django.core.management import call_command, get_commands
 from django.db import DatabaseError, connection, connections
-from django.urls import get_resolver
 
+from audit import triggers
+from audit.models import Event
+from governance.models import Domain
+from governance.selectors.people import console_person
+from governance.selectors.signin_links import address_of
+from governance.services import signin_links
 from orchestrator.supervisor.refusals import CannotStartError
 
 DEMO = "demo"
-CHILDREN_NEED = (
-    "orchestrator.asgi",
-    "orchestrator.supervisor.web",
-    "orchestrator.supervisor.worker",
-    "uvicorn.protocols.http.httptools_impl",
-    "uvicorn.protocols.websockets.auto",
-    "uvicorn.loops.auto",
-    "celery.concurrency.prefork",
-    "kombu.transport.redis",
-    "orchestrator.management.commands.steward",
-)
 LINK_LIFE = timedelta(hours=1)
 
 
-def load() -> None:
-    """Load Django and all that the children will need, without touching database or broker."""
-    django.setup()
-    for module in CHILDREN_NEED:
-        importlib.import_module(module)
-    # Reading the list is what imports every view.
-    len(get_resolver().url_patterns)
-
-
-def bring_up_to_date() -> None:
-    """Apply the migrations that are waiting."""
+def bring_up_to_date() -> bool:
+    """Apply the migrations that are waiting; return whether the log was guarded until now."""
     try:
+        was_guarded = not _has_a_log() or not triggers.missing()
+        # Also puts back the triggers that are missing.
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:
         reason = str(error).strip().partition("\n")[0]
@@ -49,14 +30,18 @@ def bring_up_to_date() -> None:
             f"The {connection.vendor} database cannot be used ({reason}): check DATABASE_URL and "
             "that its server runs, then start again."
         ) from None
+    else:
+        return was_guarded
     finally:
         connections.close_all()
 
 
+def _has_a_log() -> bool:
+    return Event._meta.db_table in connection.introspection.table_names()  # noqa: SLF001
+
+
 def is_empty() -> bool:
     """Whether nobody has founded a domain here yet."""
-    from governance.models import Domain  # noqa: PLC0415 - models exist only after django.setup()
-
     return not Domain.objects.exists()
 
 
@@ -75,10 +60,7 @@ def load_demo() -> str:
 
 def signin_address() -> str:
     """Return the address of a fresh one-time link: for the first person, enrolled or not."""
-    from governance.selectors import people, signin_links  # noqa: PLC0415 - as above
-    from governance.services.signin_links import issue  # noqa: PLC0415 - as above
-
     try:
-        return signin_links.address_of(issue(person=people.console_person(""), ttl=LINK_LIFE))
+        return address_of(signin_links.issue(person=console_person(""), ttl=LINK_LIFE))
     finally:
         connections.close_all()

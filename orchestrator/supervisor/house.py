@@ -13,8 +13,8 @@ from pathlib import Path
 
 from orchestrator.supervisor import (
     data_dir,
-    first_run,
     listening,
+    loading,
     plans,
     prerequisites,
     runtime,
@@ -89,12 +89,12 @@ class House:
         """Start everything, say when it is ready, and attend to it until the end."""
         redis_url = self._start_broker()
         self._settle_environment(redis_url)
-        first_run.load()
+        loading.load()
         # These touch the database only when somebody asks, so they may start meanwhile.
         self.family.start(plans.web(self.listener.fileno()))
         for name in plans.WORKERS:
             self.family.start(plans.worker(name))
-        first_run.bring_up_to_date()
+        self._migrate()
         self.family.start(plans.steward())
         self._publish(redis_url)
         readiness = Readiness(self._port)
@@ -158,7 +158,18 @@ class House:
             )
         )
 
+    def _migrate(self) -> None:
+        from orchestrator.supervisor import first_run  # noqa: PLC0415 - needs Django loaded
+
+        if not first_run.bring_up_to_date():
+            self.output.say(
+                "Triggers that guard the log were missing and are back. Somebody may have "
+                "changed the log meanwhile: `python3 manage.py verify` tells."
+            )
+
     def _prepare_welcome(self) -> str:
+        from orchestrator.supervisor import first_run  # noqa: PLC0415 - needs Django loaded
+
         wanted = self.options.demo
         if wanted is None:
             # A database of one's own that happens to be empty is not ours to fill.

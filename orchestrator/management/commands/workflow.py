@@ -1,0 +1,39 @@
+"""`manage.py workflow check FILE ...`: every problem of workflow files, as file:line: message."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
+
+from orchestrator.services import workflow_files
+from orchestrator.workflow.loading import parse
+from orchestrator.workflow.problems import WorkflowFileError
+
+
+class Command(BaseCommand):
+    help = "Checks workflow files and prints every problem as file:line: message."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        check = acts.add_parser("check", help="exit with 1 if any file has a problem")
+        check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+
+    def handle(self, *args: Any, files: list[Path], **options: Any) -> None:
+        """Check every file, the good ones too, before leaving."""
+        refused = sum(not self._is_good(path) for path in files)
+        if refused:
+            raise SystemExit(1)
+
+    def _is_good(self, path: Path) -> bool:
+        try:
+            file = workflow_files.read(path)
+            definition = parse(file.text, file.name)
+        except WorkflowFileError as error:
+            self.stderr.write(str(error))
+            return False
+        words = {"file": path, "name": definition.name, "version": definition.version}
+        self.stdout.write(_("%(file)s: %(name)s %(version)s is in order") % words)
+        return True

@@ -1,0 +1,38 @@
+"""What people type becomes what a workflow's input schema asks for."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_PARSED = frozenset({"integer", "number", "boolean", "array", "object", "null"})
+
+
+def from_text(schema: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return typed inputs for texts of a command line or a form; the schema still judges them.
+
+    Text stays text where the schema takes text; elsewhere it is read as JSON, and what is no JSON
+    stays text, so that the schema can say what is wrong with it.
+    """
+    properties = schema.get("properties", {})
+    return {name: _typed(properties.get(name), text) for name, text in texts.items()}
+
+
+def paths_in(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return the inputs that the schema says are paths (`format: path`)."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    return frozenset(
+        name
+        for name, wanted in properties.items()
+        if isinstance(wanted, Mapping) and wanted.get("format") == "path"
+    )
+
+
+def _typed(wanted: Any, text: str) -> Any:
+    kinds = wanted.get("type", "string") if isinstance(wanted, Mapping) else "string"
+    names = {kinds} if isinstance(kinds, str) else set(kinds)
+    if "string" in names or not names & _PARSED:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -9,7 +9,9 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.views import defaults
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
@@ -138,37 +140,50 @@ def _join(pointer: str, key: object) -> str:
     return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a malformed request (Django's handler400)."""
-    return _answer(request, problem(400, "bad_request", _("The request is malformed.")))
+    if not _is_for_api(request):
+        return defaults.bad_request(request, exception)
+    return _answer(_problem_of(exception))
 
 
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer a denied permission (Django's handler403); a refusal keeps its own words."""
-    return _answer(request, _problem_of(exception or PermissionDenied()))
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a denied permission (Django's handler403)."""
+    if not _is_for_api(request):
+        return render(request, "403.html", status=403)
+    return _answer(_problem_of(exception))
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an unknown address (Django's handler404)."""
-    return _answer(request, _problem_of(Http404()))
+    if not _is_for_api(request):
+        return render(request, "404.html", status=404)
+    return _answer(_problem_of(Http404()))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer an unexpected error (Django's handler500). Django has logged it already."""
+    """Answer an unexpected error (Django's handler500), which Django has logged.
+
+    The page is rendered without the request: whatever broke may break a page that asks again.
+    """
     body = _problem_of(Exception())
     logger.error("trace_id=%s %s", body["trace_id"], request.path)
-    return _answer(request, body)
+    if _is_for_api(request):
+        return _answer(body)
+    return HttpResponse(render_to_string("500.html", {"problem": body}), status=500)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose CSRF token is missing or stale (CSRF_FAILURE_VIEW)."""
+    if not _is_for_api(request):
+        return render(request, "403_csrf.html", status=403)
     detail = _("The page is too old; reload it and try again.")
-    return _answer(request, problem(403, "csrf_failed", detail))
+    return _answer(problem(403, "csrf_failed", detail))
 
 
-def _answer(request: HttpRequest, body: dict[str, Any]) -> HttpResponse:
-    if request.path.startswith(API_PREFIX):
-        return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
-    page = "500.html" if body["status"] == HTTPStatus.INTERNAL_SERVER_ERROR else None
-    page = page or ("404.html" if body["status"] == HTTPStatus.NOT_FOUND else "403.html")
-    return render(request, page, {"problem": body}, status=body["status"])
+def _is_for_api(request: HttpRequest) -> bool:
+    return request.path.startswith(API_PREFIX)
+
+
+def _answer(body: dict[str, Any]) -> HttpResponse:
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)

@@ -123,3 +123,19 @@ def test_what_fails_outside_of_a_view_is_a_problem_too(
 
     assert answer.status_code == status
     assert set(json.loads(answer.content)) >= MEMBERS
+
+
+def test_outside_of_the_api_people_get_pages(rf: RequestFactory) -> None:
+    page = rf.get("/agents/")
+
+    answers = [
+        problems.bad_request(page, SuspiciousOperation()),
+        problems.forbidden(page, PermissionDenied()),
+        problems.not_found(page, Http404()),
+        problems.server_error(page),
+        problems.csrf_failed(page, "no cookie"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 403, 404, 500, 403]
+    assert {answer["Content-Type"] for answer in answers} == {"text/html; charset=utf-8"}
+    assert all(b"<h1>" in answer.content for answer in answers)

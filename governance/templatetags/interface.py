@@ -6,7 +6,7 @@ from functools import lru_cache
 from django import template
 from django.template.loader import get_template
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -16,6 +16,7 @@ from lucide.templatetags.lucide import lucide
 register = template.Library()
 
 SECOND = timedelta(seconds=1)
+TENTHS_BELOW = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -103,10 +104,13 @@ def _amount(span: timedelta) -> str:
 
 @register.filter
 def lasting(span: timedelta | float | None) -> str:
-    """Show a duration: `4 s`, `3 min 12 s`, `2 h 5 min`."""
+    """Show a duration: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`."""
     if span is None:
         return "\N{EN DASH}"
     length = span if isinstance(span, timedelta) else timedelta(seconds=span)
+    if timedelta() < length < TENTHS_BELOW:
+        tenths = round(length / SECOND, 1)
+        return _("%(s)s s") % {"s": number_format(tenths, 0 if tenths.is_integer() else 1)}
     hours, rest = divmod(length, HOUR)
     minutes, rest = divmod(rest, MINUTE)
     seconds = rest // SECOND

@@ -1,0 +1,65 @@
+"""The page of one run, and the part of it that follows what happens."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from audit.selectors.events import EventRow, events_for
+from audit.types import StreamKey
+from governance.models import Person
+from governance.views.answering import page
+from orchestrator.selectors import runs as selector
+from orchestrator.selectors import workflows
+from orchestrator.selectors.approvals import approvals_of
+from orchestrator.selectors.run_view import RunView
+from orchestrator.views import steps, story
+from orchestrator.views.lanes import draw
+from orchestrator.views.receipt import receipt_of
+from orchestrator.views.showing import counting, in_full, in_short
+
+TAIL = 12
+
+
+@page
+@require_safe
+def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Show a run: what it is at, every agent's lane, every step, and the proof of its end."""
+    return render(request, "orchestrator/run.html", _shown(request, run_id))
+
+
+@page
+@require_safe
+def run_fragment(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Show the live part of the page alone."""
+    return render(request, "orchestrator/run_live.html", _shown(request, run_id))
+
+
+def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
+    person = cast("Person", request.user)
+    view = selector.run_for(person, run_id)
+    approvals = approvals_of(view)
+    workflow = workflows.workflow_for(person, view.workflow_id)
+    checkpoints = {step.id: step.checkpoints for step in workflow.steps}
+    return {
+        "run": view,
+        "counting": counting(),
+        "subject": in_short(view.inputs),
+        "inputs": in_full(view.inputs),
+        "elapsed": view.elapsed_ms / 1000,
+        "story": story.tell(view, approvals),
+        "drawing": draw(view, checkpoints),
+        "steps": steps.shown(view, approvals, checkpoints),
+        "receipt": receipt_of(view, approvals),
+        "events": _last_events(person, view),
+        "fragment_url": reverse("run-fragment", args=[view.id]),
+    }
+
+
+def _last_events(person: Person, view: RunView) -> Sequence[EventRow]:
+    stream = events_for(person, StreamKey("run", str(view.id)), after=max(view.seq - TAIL, 0))
+    return list(reversed(stream.events)) if stream else []

@@ -186,11 +186,23 @@ def propose(
         return Proposed(action, verdict, gate=gate)
 
 
+def with_preview(prepared: Prepared) -> Prepared:
+    """Add the whole change as drafts, for an action that people are asked about after all."""
+    with _facts():
+        shown = prepared.adapter.preview(prepared.arguments, prepared.facts.pins)
+    return replace(prepared, drafts=shown)
+
+
+def not_active(agent: Agent) -> Forbidden:
+    """Return the refusal that an agent out of service gets everywhere."""
+    detail = _("The agent %(name)s is not active, so nothing of it can be proposed or run.")
+    return Forbidden("agent_not_active", detail % {"name": agent.name})
+
+
 def require_active(agent: Agent) -> None:
     """Raise Forbidden unless the agent may propose and act."""
     if agent.lifecycle != Lifecycle.ACTIVE:
-        detail = _("The agent %(name)s is not active, so nothing of it can be proposed or run.")
-        raise Forbidden("agent_not_active", detail % {"name": agent.name})
+        raise not_active(agent)
 
 
 def _moved(again: Prepared, action: Action, *, delta: bool) -> Prepared:

@@ -82,6 +82,8 @@ def _taken(act: _Act, person: Person) -> Review:
     ).update(review_count=F("review_count") + 1)
     found = whole(act.gate_id)
     person = Person.objects.get(pk=person.pk)
+    if not person.is_active:
+        raise Forbidden("inactive_person", _("Your account is not active."))
     if found is None or not found.may_be_seen_by(person):
         raise Refusal("not_found", _("There is no such gate."), status=404)
     if not waiting:

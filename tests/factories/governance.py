@@ -20,6 +20,7 @@ from governance.models import (
     Agent,
     Bundle,
     Domain,
+    Effect,
     Environment,
     Exhibit,
     Gate,
@@ -27,9 +28,19 @@ from governance.models import (
     Review,
     Team,
     Tool,
+    Warrant,
 )
 from governance.selectors import gates
-from governance.services import actions, agents, bundles, domains, reviews, tools
+from governance.services import (
+    actions,
+    agents,
+    bundles,
+    domains,
+    effects,
+    reviews,
+    tools,
+    warrants,
+)
 from governance.services.actions import Prepared, Proposed
 
 TESTER = Actor.system("test")
@@ -355,3 +366,35 @@ def review(gate: Gate, someone: Person, verb: str = "approve", **fields: Any) ->
             **fields,
         }
     )
+
+
+def approved(home: House, **fields: Any) -> Warrant:
+    """Propose, let Grace approve, and return the warrant."""
+    gate = open_gate(home, **fields)
+    review(gate, home.grace)
+    return Warrant.objects.get(gate=gate)
+
+
+def allowed(home: House, **fields: Any) -> Warrant:
+    """Propose something policy allows, and return the warrant."""
+    warrant = proposed(home, home.open, **fields).warrant
+    assert warrant is not None
+    return warrant
+
+
+def claimed(warrant: Warrant, worker: str = "worker-1", fence: int = 1) -> warrants.Outcome:
+    """Inspect and claim the warrant, as a worker does."""
+    inspection = warrants.inspect(warrant_id=warrant.pk)
+    return warrants.claim(warrant_id=warrant.pk, inspection=inspection, worker=worker, fence=fence)
+
+
+def performed(warrant: Warrant) -> Effect | None:
+    """Do what a worker does from claim to result; returns the effect if one was started."""
+    outcome = claimed(warrant)
+    if not isinstance(outcome, warrants.Claimed):
+        return None
+    effect, envelope = outcome.effect, outcome.effect.action.envelope
+    response = LEDGER.perform(
+        envelope["arguments"], envelope["pins"], effect_key=effect.effect_key, fence=effect.fence
+    )
+    return effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.utils.text import slugify
@@ -102,6 +103,25 @@ def set_password(*, person: Person, password: str, current: str = "") -> None:
         if moved.update(password=person.password) != 1:
             raise Refusal("password_changed", _("The password was changed meanwhile; try again."))
         _record("person.password_set", person, people.find_domain(person), Actor.person(person.pk))
+
+
+def set_address(*, person: Person, email: str) -> None:
+    """Set where the person's notices are mailed; an empty address means no mail.
+
+    The address signs nobody in and is not proved, so it decides nothing.
+    """
+    signin_links.check_may_sign_in(person)
+    try:
+        if email:
+            validate_email(email)
+    except ValidationError:
+        raise Invalid("invalid_address", _("This is no e-mail address.")) from None
+    with recording():
+        if Person.objects.filter(pk=person.pk, is_active=True).update(email=email) != 1:
+            raise Forbidden("inactive_person", _("This account is inactive."))
+        domain = people.find_domain(person)
+        _record("person.address_set", person, domain, Actor.person(person.pk))
+    person.email = email
 
 
 def deactivate(*, domain: Domain, person: Person, by: Person, reason: str) -> None:

@@ -217,6 +217,23 @@ def test_a_password_whose_event_fails_is_not_set() -> None:
     assert not Person.objects.get(pk=grace.pk).has_usable_password()
 
 
+def test_mail_goes_where_the_person_says_and_to_nothing_else() -> None:
+    domain = identity.domain()
+    grace = identity.first_person()
+    people.set_address(person=grace, email="grace@example.org")
+
+    for wrong in ("grace", "a@b@c", "grace@example.org\nBcc: x@example.org"):
+        with pytest.raises(Invalid):
+            people.set_address(person=grace, email=wrong)
+    with failing_append(), pytest.raises(AppendFailedError):
+        people.set_address(person=grace, email="other@example.org")
+
+    assert Person.objects.get(pk=grace.pk).email == "grace@example.org"
+    assert recorded(f"domain:{domain.pk}").count("person.address_set") == 1
+    people.set_address(person=grace, email="")
+    assert Person.objects.get(pk=grace.pk).email == ""
+
+
 def test_deactivating_ends_tokens_links_password_and_sessions() -> None:
     domain = identity.domain()
     grace = identity.first_person()

@@ -3,7 +3,10 @@
 import importlib
 
 import django
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import get_resolver
+
+from orchestrator.supervisor.refusals import CannotStartError
 
 CHILDREN_NEED = (
     "orchestrator.asgi",
@@ -23,7 +26,10 @@ def load() -> None:
 
     The environment must say by now where those are: settings are read here.
     """
-    django.setup()
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        raise CannotStartError(f"The environment sets something impossible: {error}") from None
     for module in CHILDREN_NEED:
         importlib.import_module(module)
     # Reading the list is what imports every view.

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import psycopg
 from django.core.management import call_command
@@ -82,7 +81,7 @@ class PostgresEngine:
         self._run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def environment(self, name: str) -> Mapping[str, str]:
-        return {"DATABASE_URL": f"postgres://{self.user}@{quote(self.host, safe='')}/{name}"}
+        return {"DATABASE_URL": f"postgres://{self.user}@/{self.host}/{name}"}
 
     def _run(self, statement: sql.Composed) -> None:
         with psycopg.connect(

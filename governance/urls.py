@@ -1,10 +1,16 @@
 from django.urls import URLPattern, URLResolver, path
 
-from governance.views import agents, notices, settings, signing_in, webhooks
+from governance.views import agents, gate, inbox, notices, settings, signing_in, webhooks
 from governance.views.favicon import favicon
 from governance.views.styleguide import styleguide
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", inbox.inbox, name="inbox"),
+    path("inbox/news/", inbox.inbox_news, name="inbox-news"),
+    path("history/", inbox.history, name="history"),
+    path("gates/<uuid:gate_id>/", gate.gate, name="gate"),
+    path("gates/<uuid:gate_id>/strip/", gate.gate_strip, name="gate-strip"),
+    path("gates/<uuid:gate_id>/review/", gate.gate_review, name="gate-review"),
     path("signin/", signing_in.signin, name="signin"),
     path("signout/", signing_in.signout, name="signout"),
     path("enrol/<str:secret>/", signing_in.enrol, name="enrol"),

@@ -125,10 +125,3 @@ def lasting(span: timedelta | float | None) -> str:
 def dots(needed: int, filled: int) -> list[bool]:
     """Return one entry per seat, true for the filled ones, which come first."""
     return [place < filled for place in range(min(needed, 20))]
-
-
-@register.filter
-def wide(bar: object, total_ms: int) -> int:
-    """Return a bar's width in milliseconds of its timeline; no bar is too thin to see."""
-    start, end = getattr(bar, "start_ms", 0), getattr(bar, "end_ms", None)
-    return max((total_ms if end is None else end) - start, max(total_ms, 1) // 160, 1)

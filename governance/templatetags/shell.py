@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import Domain, Person
-from governance.selectors import notices, people
+from governance.selectors import inbox, notices, people
 
 register = template.Library()
 
@@ -102,7 +102,7 @@ def _frame(request: HttpRequest) -> Frame:
     return Frame(
         domain=domain,
         places=tuple(place for place in places if place is not None),
-        waiting=0,
+        waiting=inbox.waiting_count_for(person),
         unread=notices.unread_count_for(person),
     )
 

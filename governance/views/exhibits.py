@@ -41,6 +41,11 @@ class ShownExhibit:
     more: Sequence[NamedValue] = ()
     data: str = ""
 
+    @property
+    def is_flush(self) -> bool:
+        """Whether its layout brings its own padding."""
+        return self.template in ("gates/commits.html", "gates/findings.html")
+
 
 def shown(exhibits: Sequence[ExhibitView]) -> list[ShownExhibit]:
     """Return exhibits in their order, each with how to show it."""

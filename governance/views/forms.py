@@ -85,11 +85,13 @@ class RegisterForm(PlainForm):
     owner = forms.ModelChoiceField(
         queryset=Person.objects.none(),
         label=_("Owner"),
+        empty_label=_("Choose somebody"),
         help_text=_("Answers for the agent, and can never approve what it asks for."),
     )
     sponsor = forms.ModelChoiceField(
         queryset=Person.objects.none(),
         label=_("Sponsor"),
+        empty_label=_("Choose somebody"),
         help_text=_("Vouches for why the agent exists."),
     )
     environment = forms.ChoiceField(

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from governance.selectors import people
 from governance.selectors.gate_view import NamedValue, PersonRef, ReviewView, SeatView
-from governance.templatetags.looks import LOOKS
+from governance.templatetags.looks import LOOKS, look
 from governance.views.answering import page
 from governance.views.diffs import laid_out
 from governance.views.forms import SuspendForm
@@ -65,22 +65,6 @@ class _Tab:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Bar:
-    kind: str
-    step_path: str
-    state: str
-    label: str
-    start_ms: int
-    end_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    agent: str
-    bars: tuple[_Bar, ...]
-
-
 @page
 @require_safe
 def styleguide(request: HttpRequest) -> HttpResponse:
@@ -109,8 +93,7 @@ def _samples() -> dict[str, Any]:
         "seats": _seats(),
         "reviews": _reviews(),
         "diff": laid_out(_DIFF),
-        "lanes": _LANES,
-        "total_ms": 60_000,
+        "drawing": _drawing(),
     }
 
 
@@ -130,17 +113,31 @@ def _reviews() -> tuple[ReviewView, ...]:
     )
 
 
-_LANES = (
-    _Lane("Style", (_Bar("work", "style", "succeeded", "Done in 8 s", 0, 8000),)),
-    _Lane("Security", (_Bar("work", "security", "failed", "Failed after 10 s", 8000, 18000),)),
-    _Lane(
-        "Merge",
-        (
-            _Bar("work", "merge", "proposed", "Proposed an action", 18000, 21000),
-            _Bar("wait", "merge", "pending", "Waiting for people", 21000, None),
+def _bar(kind: str, state: str, x: int, width: int) -> dict[str, Any]:
+    shape = {"kind": kind, "x": f"{x}%", "width": f"{width}%", "y": 10, "baseline": 25}
+    words = {"step_path": "merge", "words": "", "shown": "", "lasted": "8 s", "room": "none"}
+    looks = {"work": "attempt", "wait": "gate", "effect": "effect"}
+    return shape | words | {"look": look(state, looks[kind]), "growing": False, "url": ""}
+
+
+def _lane(agent: str, state: str, *bars: dict[str, Any]) -> dict[str, Any]:
+    return {"agent": agent, "look": look(state, "step"), "height": 40, "marks": bars, "flags": ()}
+
+
+def _drawing() -> dict[str, Any]:
+    lanes = (
+        _lane("Style", "succeeded", _bar("work", "succeeded", 0, 14)),
+        _lane("Security", "failed", _bar("work", "failed", 15, 20)),
+        _lane(
+            "Merge",
+            "awaiting_approval",
+            _bar("work", "proposed", 36, 8),
+            _bar("wait", "pending", 45, 40),
+            _bar("effect", "in_flight", 86, 14),
         ),
-    ),
-)
+    )
+    return {"live": False, "folds": (), "ticks": (), "lanes": lanes}
+
 
 _DIFF = {
     "added": 3,

@@ -19,8 +19,22 @@ export function arm(verb) {
 
 function rest() {
   const acts = document.querySelectorAll("[data-decide] [data-acts], [data-decidebar]");
+  const focused = document.activeElement;
   for (const act of acts) act.inert = true;
-  setTimeout(() => { for (const act of acts) act.inert = false; }, SETTLE);
+  setTimeout(() => {
+    for (const act of acts) act.inert = isCutOff();
+    if (document.activeElement === document.body && focused?.isConnected) focused.focus();
+  }, SETTLE);
+}
+
+// Without news from the server nobody decides: what is shown may be over.
+const isCutOff = () => document.documentElement.hasAttribute("data-stale");
+
+function say(note, isShown) {
+  const element = panel()?.querySelector(`[data-note=${note}]`);
+  if (!element || element.hidden === !isShown) return;
+  element.hidden = !isShown;
+  if (isShown) announce(element.textContent.trim());
 }
 
 // The live strip says when the gate is no longer the one this form was made for.
@@ -34,9 +48,7 @@ function compare() {
   place.dataset.stale = "";
   for (const button of place.querySelectorAll("button[name=verb]")) button.disabled = true;
   document.querySelector("[data-decidebar]")?.remove();
-  const note = place.querySelector("[data-stale-note]");
-  if (note) note.hidden = false;
-  announce(note?.textContent.trim() ?? "");
+  say("moved", true);
 }
 
 document.addEventListener("click", (event) => {
@@ -57,4 +69,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 rest();
+document.addEventListener("htmx:sendError", () => say("unsent", true));
+document.addEventListener("htmx:beforeRequest", () => say("unsent", false));
+new MutationObserver(() => { say("cut-off", isCutOff()); rest(); })
+  .observe(document.documentElement, { attributeFilter: ["data-stale"] });
 onChange("[data-decide], [data-gate-state]", () => { compare(); rest(); });

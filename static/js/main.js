@@ -4,6 +4,7 @@ import "./count.js";
 import "./decide.js";
 import "./dialog.js";
 import "./diff.js";
+import "./inbox.js";
 import "./keyboard.js";
 import "./theme.js";
 import "./time.js";

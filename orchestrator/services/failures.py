@@ -7,6 +7,11 @@ from orchestrator.services import steps
 from orchestrator.workflow.definition import from_plain
 
 
+def is_last(step: Step) -> bool:
+    """Whether no attempt is left after the one under way."""
+    return step.attempts + 1 >= from_plain(step.run.workflow.definition).max_attempts
+
+
 def settle(step: Step, error: AgentFailedError) -> None:
     """Move a held step on after a failed attempt; joins the caller's transaction.
 
@@ -14,11 +19,10 @@ def settle(step: Step, error: AgentFailedError) -> None:
     another attempt cannot help is not tried again.
     """
     definition = from_plain(step.run.workflow.definition)
-    attempt = step.attempts + 1
     if not error.retryable:
         steps.fail(step, error.code, error.detail)
-    elif attempt < definition.max_attempts:
-        delay = delay_after(str(step.pk), attempt)
+    elif not is_last(step):
+        delay = delay_after(str(step.pk), step.attempts + 1)
         steps.retry_later(step, delay, error.code, error.detail)
     elif definition.step(step.path).on_failure == "escalate":
         steps.escalate(step, error.code, error.detail)

@@ -1,6 +1,8 @@
 """A step asks governance for an action, and goes where the verdict sends it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -18,17 +20,23 @@ MOST_PROPOSALS = 6
 _PASSING = frozenset({"fact_unavailable"})
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """An action to be proposed anew, the one it stands for, and the gate that had approved it."""
+
+    prepared: Prepared
+    before: Action
+    gate: Gate | None
+
+
 def prepare(step: Step, proposal: Proposal) -> Prepared:
     """Check the arguments and collect facts now, outside of any transaction.
 
     The action's index counts what the step proposed before, so that a repeated attempt prepares
     the same action. Raises AgentFailedError for what governance refuses.
     """
-    index = Action.objects.filter(run_id=step.run_id, step_path=step.path).count()
-    if index >= MOST_PROPOSALS:
-        detail = _("The step proposed an action %(count)d times and none was carried out.")
-        raise AgentFailedError("too_many_proposals", detail % {"count": index}, retryable=False)
-    try:
+    index = _next_index(step)
+    with _refusals_fail():
         return actions.prepare(
             agent=step.agent,
             tool_slug=proposal.tool,
@@ -38,32 +46,51 @@ def prepare(step: Step, proposal: Proposal) -> Prepared:
             step_path=step.path,
             index=index,
         )
-    except Refusal as refusal:
-        retryable = refusal.code in _PASSING
-        raise AgentFailedError(refusal.code, refusal.detail, retryable=retryable) from None
+
+
+def prepare_again(step: Step) -> Again:
+    """Collect facts anew for the step's action, which certainly did not happen.
+
+    It becomes another action, with an effect key of its own. Raises AgentFailedError.
+    """
+    if step.action_id is None:
+        raise TypeError("only a step that proposed an action can propose it again")
+    index = _next_index(step)
+    before = Action.objects.select_related("on_behalf_of").get(pk=step.action_id)
+    gate = Gate.objects.filter(action=before).first()
+    with _refusals_fail():
+        fresh = actions.prepare_again(action=before, delta=gate is not None)
+    return Again(replace(fresh, index=index), before, gate)
 
 
 def submit(
-    step: Step,
-    prepared: Prepared,
-    *,
-    rationale: str,
-    held_output: Mapping[str, Any],
-    delta_of: Gate | None = None,
+    step: Step, prepared: Prepared, *, rationale: str, held_output: Mapping[str, Any]
 ) -> None:
     """Propose, and move the held step on; joins the caller's transaction.
 
     Reviewers see everything the run's agents attached; what the control plane computes about an
     action is attached with the action itself.
     """
-    attached = Exhibit.objects.filter(run_id=step.run_id, agent__isnull=False)
-    proposed = actions.propose(
-        prepared=prepared,
-        exhibits=list(attached.order_by("created_at", "id")),
-        rationale=rationale,
-        delta_of=delta_of,
+    shown = _attached_by_agents(step)
+    place(
+        step, actions.propose(prepared=prepared, exhibits=shown, rationale=rationale), held_output
     )
-    place(step, proposed, held_output)
+
+
+def submit_again(step: Step, again: Again) -> None:
+    """Propose once more, showing what is different; joins the caller's transaction."""
+    unmoved = again.before.envelope["pins"] == dict(again.prepared.facts.pins)
+    if again.gate is not None and unmoved:
+        shown = list(again.gate.exhibits.order_by("created_at", "id"))
+    else:
+        shown = _attached_by_agents(step)
+    proposed = actions.propose(
+        prepared=again.prepared,
+        exhibits=shown,
+        rationale=again.before.rationale,
+        delta_of=again.gate,
+    )
+    place(step, proposed, step.held_output)
 
 
 def place(step: Step, proposed: Proposed, held_output: Mapping[str, Any]) -> None:
@@ -80,3 +107,25 @@ def denial(proposed: Proposed) -> str:
     """Say in one sentence why policy denied."""
     reasons = ", ".join(proposed.verdict.reasons) or _("no policy permits it")
     return _("Policy denied the action: %(reasons)s.") % {"reasons": reasons}
+
+
+def _attached_by_agents(step: Step) -> list[Exhibit]:
+    attached = Exhibit.objects.filter(run_id=step.run_id, agent__isnull=False)
+    return list(attached.order_by("created_at", "id"))
+
+
+def _next_index(step: Step) -> int:
+    index = Action.objects.filter(run_id=step.run_id, step_path=step.path).count()
+    if index >= MOST_PROPOSALS:
+        detail = _("The step proposed an action %(count)d times and none was carried out.")
+        raise AgentFailedError("too_many_proposals", detail % {"count": index}, retryable=False)
+    return index
+
+
+@contextmanager
+def _refusals_fail() -> Iterator[None]:
+    try:
+        yield
+    except Refusal as refusal:
+        retryable = refusal.code in _PASSING
+        raise AgentFailedError(refusal.code, refusal.detail, retryable=retryable) from None

@@ -26,7 +26,7 @@ class Shapeless:
 def plugins(monkeypatch: pytest.MonkeyPatch) -> Any:
     def install(*names: str) -> None:
         points = [EntryPoint(n, f"{__name__}:{n}", registry.GROUP) for n in names]
-        monkeypatch.setattr(registry, "entry_points", lambda group: points)
+        monkeypatch.setattr(registry, "entry_points", lambda **_: points)
         registry.runners.cache_clear()
 
     yield install

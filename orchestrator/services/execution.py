@@ -1,0 +1,241 @@
+"""An approved action is carried out: warrant claimed, effect in flight, done once, taken over.
+
+The worker may die at any point. Before the warrant is claimed nothing happened; afterwards the
+effect stands in flight, and whoever claims the step next reads in the recovery table
+(engine.md 5.3) whether to repeat it, to ask the target, or to ask a person.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from audit.services.events import recording
+from audit.types import Actor
+from governance.adapters import EffectRefusedError, EffectUnknownError, adapter_for
+from governance.models import Action, Effect, EffectState, Warrant
+from governance.services import effects, warrants
+from governance.services.warrants import Claimed, Drifted, Outcome, Refused
+from orchestrator.models import AttemptKind, AttemptOutcome, Step
+from orchestrator.runners.base import AgentFailedError, TurnLostError
+from orchestrator.services import claims, failures, proposals, runs, steps
+from orchestrator.services.beating import beating
+from orchestrator.services.claims import Claim
+from orchestrator.services.history import ENGINE, tell_step
+
+# What a moment later may be otherwise; the warrant still stands.
+_PASSING = frozenset({"fact_unavailable", "warrant_not_usable"})
+
+Response = Mapping[str, Any]
+
+logger = logging.getLogger(__name__)
+
+
+def execute(*, step_id: UUID, worker: str) -> bool:
+    """Carry out the step's approved action, and say whether it was ours to do.
+
+    When the claim was lost meanwhile nothing is taken over; the next holder finds the effect.
+    """
+    claim = claims.claim(step_id=step_id, kind=AttemptKind.EXECUTION, worker=worker)
+    if claim is None:
+        return False
+    try:
+        with beating(claim):
+            _execute(claim)
+    except TurnLostError as lost:
+        logger.info("%s", lost)
+        claims.mark_stale(claim)
+    return True
+
+
+def _execute(claim: Claim) -> None:
+    step = Step.objects.select_related("action", "agent", "run").get(pk=claim.step_id)
+    action = _action(step)
+    claims.name_runner(claim, f"tool {action.tool_id}")
+    effect = Effect.objects.filter(action=action).first()
+    if effect is not None:
+        _recover(claim, step, effect)
+        return
+    outcome = _authorise(claim, step)
+    if isinstance(outcome, Claimed):
+        _perform(claim, step, outcome.effect)
+    elif isinstance(outcome, Refused):
+        _refused(claim, step, outcome)
+
+
+def _authorise(claim: Claim, step: Step) -> Outcome:
+    """Use the warrant under fresh facts. After this transaction the effect stands in flight."""
+    warrant = Warrant.objects.get(action=_action(step))
+    inspection = warrants.inspect(warrant_id=warrant.pk)
+    with recording():
+        runs.lock(claim.run_id)
+        held = claims.held(claim)
+        outcome = warrants.claim(
+            warrant_id=warrant.pk,
+            inspection=inspection,
+            worker=claim.worker,
+            fence=claim.epoch,
+        )
+        if isinstance(outcome, Drifted):
+            tell_step(held, "step.drifted", ENGINE, changed=", ".join(outcome.changed))
+            proposals.place(held, outcome.proposed, held.held_output)
+            claims.close(claim, AttemptOutcome.PROPOSED, code="drifted")
+            runs.advance(run_id=claim.run_id)
+    return outcome
+
+
+def _perform(claim: Claim, step: Step, effect: Effect) -> None:
+    action = _action(step)
+    envelope = action.envelope
+    try:
+        response = adapter_for(action.tool_id).perform(
+            envelope["arguments"],
+            envelope["pins"],
+            effect_key=effect.effect_key,
+            fence=effect.fence,
+        )
+    except EffectRefusedError as no:
+        _ask_again(claim, step, effect, str(no))
+    except EffectUnknownError as doubt:
+        _in_doubt(claim, effect, str(doubt))
+    except Exception as error:
+        # An adapter that broke has not said that nothing happened.
+        logger.exception("tool %s failed in step %s", action.tool_id, step.pk)
+        _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
+    else:
+        _finish(claim, effect, response)
+
+
+def _recover(claim: Claim, step: Step, effect: Effect) -> None:
+    """Go on with an effect that an earlier worker left behind (engine.md 5.3)."""
+    if effect.state == EffectState.FAILED:
+        _ask_again(claim, step, effect, effect.error)
+    elif effect.state == EffectState.IN_FLIGHT:
+        _recover_in_flight(claim, step, _taken_over(claim, effect))
+    elif effect.state == EffectState.UNKNOWN:
+        _leave_to_people(claim, effect, effect.error)
+    else:
+        _finish(claim, effect, effect.response)
+
+
+def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
+    recovery = effects.recovery_for(effect.effect_class)
+    if recovery == "ask":
+        _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
+        return
+    if recovery == "resend":
+        _perform(claim, step, effect)
+        return
+    try:
+        response = _probe(step, effect)
+    except Exception as error:
+        logger.exception("tool %s could not be asked in step %s", step.action_id, step.pk)
+        _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
+        return
+    if response is None:
+        _perform(claim, step, effect)
+    else:
+        _finish(claim, effect, response)
+
+
+def _taken_over(claim: Claim, effect: Effect) -> Effect:
+    with recording():
+        runs.lock(claim.run_id)
+        claims.held(claim)
+        return effects.take_over(effect_id=effect.pk, fence=claim.epoch)
+
+
+def _probe(step: Step, effect: Effect) -> Response | None:
+    action = _action(step)
+    envelope = action.envelope
+    return adapter_for(action.tool_id).probe(
+        envelope["arguments"], envelope["pins"], effect_key=effect.effect_key
+    )
+
+
+def _finish(claim: Claim, effect: Effect, response: Response) -> None:
+    """Take the effect and the step over together; the step's output is both their words."""
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        if effect.state == EffectState.IN_FLIGHT:
+            effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
+        steps.succeed(step, {**step.held_output, **response}, Actor.agent(step.agent_id))
+        claims.close(claim, AttemptOutcome.SUCCEEDED)
+        runs.advance(run_id=claim.run_id)
+
+
+def _refused(claim: Claim, step: Step, refused: Refused) -> None:
+    if refused.code == "warrant_expired":
+        _ask_again(claim, step, None, refused.detail)
+    else:
+        retryable = refused.code in _PASSING
+        _fail(claim, AgentFailedError(refused.code, refused.detail, retryable=retryable))
+
+
+def _ask_again(claim: Claim, step: Step, effect: Effect | None, why: str) -> None:
+    """Propose the action anew under fresh facts, because certainly nothing happened."""
+    try:
+        again = proposals.prepare_again(step)
+    except AgentFailedError as error:
+        _fail(claim, error, effect, why)
+        return
+    with recording():
+        runs.lock(claim.run_id)
+        held = claims.held(claim)
+        _give_up(effect, why)
+        proposals.submit_again(held, again)
+        claims.close(claim, AttemptOutcome.PROPOSED, code="asked_again", detail=why)
+        runs.advance(run_id=claim.run_id)
+
+
+def _fail(
+    claim: Claim, error: AgentFailedError, effect: Effect | None = None, why: str = ""
+) -> None:
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        _give_up(effect, why)
+        failures.settle(step, error)
+        claims.close(claim, AttemptOutcome.FAILED, code=error.code, detail=error.detail)
+        runs.advance(run_id=claim.run_id)
+
+
+def _give_up(effect: Effect | None, why: str) -> None:
+    if effect is not None and effect.state == EffectState.IN_FLIGHT:
+        effects.fail(effect_id=effect.pk, fence=effect.fence, error=why)
+
+
+def _in_doubt(claim: Claim, effect: Effect, why: str) -> None:
+    """Rest and ask the target later, or ask a person when nobody else can tell."""
+    error = AgentFailedError("effect_in_doubt", why, retryable=True)
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        asks_people = effects.recovery_for(effect.effect_class) == "ask"
+        if asks_people or failures.is_last(step):
+            effects.mark_unknown(effect_id=effect.pk, fence=effect.fence, error=why)
+            steps.escalate(step, "ambiguous_effect", why)
+        else:
+            failures.settle(step, error)
+        claims.close(claim, AttemptOutcome.FAILED, code=error.code, detail=why)
+        runs.advance(run_id=claim.run_id)
+
+
+def _leave_to_people(claim: Claim, effect: Effect, why: str) -> None:
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        if effect.state == EffectState.IN_FLIGHT:
+            effects.mark_unknown(effect_id=effect.pk, fence=effect.fence, error=why)
+        steps.escalate(step, "ambiguous_effect", why)
+        claims.close(claim, AttemptOutcome.FAILED, code="ambiguous_effect", detail=why)
+        runs.advance(run_id=claim.run_id)
+
+
+def _action(step: Step) -> Action:
+    if step.action is None:
+        raise TypeError("only a step with an action is claimed for execution")
+    return step.action

@@ -1,0 +1,31 @@
+"""What workers are rung for. A message carries an id; the database says what there is to do."""
+
+import os
+import socket
+from uuid import UUID
+
+from celery import shared_task
+
+from orchestrator.services import execution, runs, turns
+
+
+@shared_task(name="orchestrator.run_agent_step")
+def run_agent_step(step_id: str) -> None:
+    """Take the step's turn, and those after it that become ready."""
+    turns.drive(step_id=UUID(step_id), worker=_worker())
+
+
+@shared_task(name="orchestrator.run_effect_step")
+def run_effect_step(step_id: str) -> None:
+    """Execute the step's approved action."""
+    execution.execute(step_id=UUID(step_id), worker=_worker())
+
+
+@shared_task(name="orchestrator.advance_run")
+def advance_run(run_id: str) -> None:
+    """Make the run's next move, if there is one."""
+    runs.advance(run_id=UUID(run_id))
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

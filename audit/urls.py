@@ -1,3 +1,8 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from audit.views.log import event, log
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("audit/", log, name="audit"),
+    path("audit/<int:event_id>/", event, name="audit-event"),
+]

@@ -1,13 +1,16 @@
 """What governance tells the log about itself: event types by noun, viewers and links."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
+
+from django.db.models import Model
 
 from audit import registry
 from audit.registry import Sentence
 from governance import reasons
-from governance.models import Action, Exhibit, Outcome
+from governance.models import Action, Agent, Domain, Exhibit, Gate, Outcome, Person
 from governance.selectors import agents, people
 
 Types = Iterable[tuple[str, str | Sentence]]
@@ -96,6 +99,21 @@ EFFECTS: Types = (
     ("effect.compensated", "Undone: {sentence}"),
 )
 
+# What people call the objects that events name by id.
+NAMES: Mapping[str, tuple[type[Model], str]] = {
+    "person": (Person, "display_name"),
+    "agent": (Agent, "name"),
+    "gate": (Gate, "sentence"),
+    "domain": (Domain, "name"),
+}
+# Their rows are what was decided and on what ground; triggers refuse to change them.
+WRITTEN_ONCE = (
+    "governance.Action",
+    "governance.Verdict",
+    "governance.Review",
+    "governance.Decision",
+)
+
 
 def register() -> None:
     """Fill the log's registries with everything governance records and shows."""
@@ -110,6 +128,21 @@ def register() -> None:
     registry.register_list("gates", _may_hear_of_gates)
     registry.register_link("agent", "/agents/{}/".format)
     registry.register_link("gate", "/gates/{}/".format)
+    registry.register_reader(_logs_read_by)
+    for kind, (model, name) in NAMES.items():
+        registry.register_labels(kind, partial(_names, model, name))
+    for label in WRITTEN_ONCE:
+        registry.register_append_only(label)
+
+
+def _logs_read_by(person: Any) -> Collection[str]:
+    return [str(domain) for domain in people.domains_with(person, "read_audit")]
+
+
+def _names(model: type[Model], name: str, ids: Collection[str]) -> Mapping[str, str]:
+    keys = [key for key in map(_uuid, ids) if key]
+    found = model._default_manager.filter(pk__in=keys).values_list("pk", name)  # noqa: SLF001 - Django's name for it
+    return {str(key): label for key, label in found if label}
 
 
 def _may_view_domain(person: Any, object_id: str) -> bool:

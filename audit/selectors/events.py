@@ -10,6 +10,7 @@ from typing import Any
 from audit import registry
 from audit.models import Event, Payload, Stream
 from audit.selectors.filters import Filters
+from audit.selectors.verification import fault_of
 from audit.types import StreamKey
 
 STREAM_LIMIT = 500
@@ -44,6 +45,16 @@ class EventRow:
     hash: str
     prev: str
     envelope: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventDetail:
+    """One event, what is wrong with it if anything, and the ids of its neighbours."""
+
+    row: EventRow
+    fault: str
+    before: int | None
+    after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,21 @@ def page_for(
         events = events.filter(id__lt=before)
     rows = _rows(events.select_related("stream", "payload")[: size + 1])
     return LogPage(rows[:size], rows[size - 1].id if len(rows) > size else None)
+
+
+def event_for(person: Any, event_id: int) -> EventDetail | None:
+    """Return one event of a domain whose log the person may read, checked at this moment."""
+    domains = registry.domains_read_by(person)
+    events = Event.objects.select_related("stream", "payload")
+    event = events.filter(pk=event_id, domain_id__in=domains).first()
+    if event is None:
+        return None
+    near = events.filter(stream=event.stream, seq__in=(event.seq - 1, event.seq + 1))
+    by_seq = {neighbour.seq: neighbour for neighbour in near}
+    fault = fault_of(event, by_seq.get(event.seq - 1), by_seq.get(event.seq + 1))
+    (row,) = _rows([event])
+    readable = {seq: near.pk for seq, near in by_seq.items() if near.domain_id in domains}
+    return EventDetail(row, fault, readable.get(event.seq - 1), readable.get(event.seq + 1))
 
 
 def _clamped(limit: int, most: int) -> int:

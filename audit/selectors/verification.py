@@ -62,6 +62,20 @@ def faults(count: Count, only: StreamKey | None = None) -> Iterator[Fault]:
         yield from _orphans()
 
 
+def fault_of(event: Event, before: Event | None, after: Event | None) -> str:
+    """Say what is wrong with one event between its neighbours; empty when nothing is."""
+    stream = event.stream
+    if before is None and event.seq > 1:
+        return f"sequence: event {event.seq - 1} is missing"
+    head = before.hash if before else ""
+    wrong = _wrong_inside(event, stream) or _wrong_chain(event, head)
+    if wrong:
+        return ": ".join(wrong)
+    if after is not None and after.prev != event.hash:
+        return "previous: the next event names another one"
+    return ""
+
+
 def _streams(only: StreamKey | None) -> Iterator[Stream]:
     streams = Stream.objects.order_by("pk")
     if only is not None:

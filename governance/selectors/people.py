@@ -65,6 +65,11 @@ def holds_now(person: Any, domain_id: uuid.UUID | None, permission: str | None =
     return permission in held if permission else bool(held)
 
 
+def domains_with(person: Any, permission: str) -> list[uuid.UUID]:
+    """Return the domains on which a person holds the permission."""
+    return [domain for domain, held in _held_by(person).items() if permission in held]
+
+
 def forget(person: Person) -> None:
     """Drop what `permissions_for` remembered, after the person's permissions changed."""
     vars(person).pop(_HELD, None)

@@ -16,6 +16,7 @@ class Output:
     def __init__(self, stream: TextIO = sys.stdout, *, as_json: bool = False) -> None:
         self._stream = stream
         self._as_json = as_json
+        self._is_heard = True
         self._in_colour = stream.isatty() and "NO_COLOR" not in os.environ
 
     def line(self, name: str, text: str) -> None:
@@ -37,8 +38,10 @@ class Output:
             self._write(text)
 
     def _write(self, text: str) -> None:
+        if not self._is_heard:
+            return
         try:
             print(text, file=self._stream, flush=True)
         except BrokenPipeError:
             # Whoever read our output is gone; the product goes on without a reader.
-            self._stream = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for the rest of our life
+            self._is_heard = False

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from orchestrator.models import Leadership
-from orchestrator.services import steward
+from orchestrator.services import leadership, steward
 from orchestrator.services.steward import Job
 from tests.harness.databases import CommittedDatabase
 from tests.harness.instances import ROOT
@@ -98,4 +98,4 @@ def test_a_steward_that_is_told_to_stop_hands_over_at_once(start: Start) -> None
     wait_for_a_leader()
     process.terminate()
     assert process.wait(30) == 0
-    assert steward.leadership.lead(role=steward.ROLE, holder="next", lease=steward.lease()) == 2
+    assert leadership.lead(role=steward.ROLE, holder="next", lease=steward.lease()) == 2

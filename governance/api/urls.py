@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from governance.api import agents, people
+from governance.api import agents, gates, people
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", people.MeView.as_view(), name="api-me"),
@@ -18,4 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         agents.AgentResumeView.as_view(),
         name="api-agent-resume",
     ),
+    path("gates/", gates.GatesView.as_view(), name="api-gates"),
+    path("gates/<uuid:gate_id>/", gates.GateView.as_view(), name="api-gate"),
+    path("gates/<uuid:gate_id>/reviews/", gates.ReviewsView.as_view(), name="api-reviews"),
 ]

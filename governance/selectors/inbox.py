@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -119,7 +119,7 @@ def _after(gates: QuerySet[Gate], moment: str, before: str | None) -> QuerySet[G
 
 def _cursor(gate: Gate, moment: str) -> str:
     at: datetime = getattr(gate, moment)
-    return f"{at.isoformat()}~{gate.pk}"
+    return f"{at.astimezone(UTC).isoformat().replace('+00:00', 'Z')}~{gate.pk}"
 
 
 def _parsed(cursor: str) -> tuple[datetime, uuid.UUID]:

@@ -54,8 +54,8 @@ class RepositoryError(Exception):
     """The repository cannot be used as asked; the message is a sentence for a person."""
 
 
-class GitTimeoutError(RepositoryError):
-    """git was stopped at its time limit, so whether it finished is not known."""
+class GitInterruptedError(RepositoryError):
+    """git was stopped before it could say how it ended, so what it did is not known."""
 
 
 def environment() -> dict[str, str]:
@@ -105,4 +105,4 @@ def call_git(
     try:
         return run_bounded(argv, env=env, cwd=cwd, stdin=stdin, seconds=seconds, limit=limit)
     except RanTooLongError:
-        raise GitTimeoutError(f"git took longer than {seconds:.0f} seconds.") from None
+        raise GitInterruptedError(f"git took longer than {seconds:.0f} seconds.") from None

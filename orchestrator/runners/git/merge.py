@@ -14,7 +14,7 @@ from governance.adapters import (
     FactUnavailableError,
 )
 from orchestrator.runners.git import history, merging, rules
-from orchestrator.runners.git.command import GitTimeoutError, RepositoryError
+from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
 from orchestrator.runners.git.difference import count_files, difference
 from orchestrator.runners.git.movement import Movement
 from orchestrator.runners.git.repository import (
@@ -225,7 +225,7 @@ def _facts() -> Iterator[None]:
 def _effects() -> Iterator[None]:
     try:
         yield
-    except GitTimeoutError as error:
+    except GitInterruptedError as error:
         raise EffectUnknownError(str(error)) from error
     except RepositoryError as error:
         raise EffectRefusedError(str(error)) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.runners.git.bounded import Completed
-from orchestrator.runners.git.command import RepositoryError, call_git
+from orchestrator.runners.git.command import GitInterruptedError, RepositoryError, call_git
 from orchestrator.runners.git.view import View, open_view, shown
 
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -73,6 +73,8 @@ class Repository:
         done = self.run(
             "update-ref", "--no-deref", "-m", message, ref, object_id(new), object_id(old)
         )
+        if done.code < 0:
+            raise GitInterruptedError("git was killed while it moved the branch.")
         if done.code:
             raise RefMovedError(f"Branch {branch} of {self.name} was not moved: {done.err}")
 

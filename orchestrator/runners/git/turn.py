@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.runners.git.bounded import kept_open
-from orchestrator.runners.git.command import GitTimeoutError, RepositoryError
+from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
 from orchestrator.runners.git.repository import Repository
 
 WAIT_SECONDS = 60.0
@@ -28,7 +28,7 @@ def turn(
 ) -> Iterator[None]:
     """Hold the repository; with an `effect_key`, only if no later fence has held it for that.
 
-    Raises GitTimeoutError when another process holds it for longer than `wait` seconds: what
+    Raises GitInterruptedError when another process holds it for longer than `wait` seconds: what
     that one does is not known yet.
     """
     descriptor = os.open(repository.common_dir, os.O_RDONLY | os.O_DIRECTORY)
@@ -48,7 +48,7 @@ def _lock(descriptor: int, repository: Repository, deadline: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise GitTimeoutError(
+                raise GitInterruptedError(
                     f"Another process is still working on {repository.path}."
                 ) from None
             time.sleep(PAUSE_SECONDS)

@@ -1,5 +1,6 @@
 """How every state looks: a tone, an icon and a word, so that colour never stands alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django import template
@@ -144,6 +145,19 @@ def look(value: object, kind: str) -> Look:
     """Return how `value` of `kind` looks; an unknown one is shown as it is written."""
     text = str(value)
     return LOOKS[kind].get(text) or Look("calm", "circle-question-mark", text.replace("_", " "))
+
+
+PARTIES = {
+    "initiator": _("who started it"),
+    "owner": _("the agent's owner"),
+    "sponsor": _("the agent's sponsor"),
+}
+
+
+@register.filter
+def parties(names: Iterable[str]) -> str:
+    """Return whom a seat excludes, in words."""
+    return ", ".join(str(PARTIES.get(name, name)) for name in names)
 
 
 BAR_KINDS = {"work": "attempt", "wait": "gate", "effect": "effect"}

@@ -67,7 +67,7 @@ PLACES = (
     Place("runs", _("Runs"), "activity", "r", ("run",)),
     Place("agents", _("Agents"), "bot", "n", ("agent", "agent-register", "agent-suspend")),
     Place("workflows", _("Workflows"), "workflow", "w", ("workflow", "workflow-start")),
-    Place("audit", _("Audit"), "scroll-text", "l", (), "read_audit"),
+    Place("audit", _("Audit"), "scroll-text", "l", ("audit-event",), "read_audit"),
     Place("settings", _("Settings"), "settings", "s", (), "", desk_only=True),
 )
 

@@ -28,7 +28,12 @@ def agents(request: HttpRequest) -> HttpResponse:
     """List the domain's agents; the filter lives in the address."""
     chosen = AgentFilter(request.GET)
     wanted = chosen.wanted()
-    found = selector.page_for(request.user, after=request.GET.get("after", ""), **wanted)
+    found = selector.page_for(
+        request.user,
+        lifecycle=wanted["lifecycle"],
+        environment=wanted["environment"],
+        after=request.GET.get("after", ""),
+    )
     query = urlencode({**wanted, "after": found.next})
     granted = people.permissions_for(request.user, people.domain_for(request.user))
     context = {

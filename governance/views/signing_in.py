@@ -1,5 +1,7 @@
 """The ways in and the way out. Opening a link never uses it up: only its button does."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,7 +28,8 @@ def signin(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated and request.method != "POST":
         return redirect("inbox")
     form = SigninForm(request.POST or None)
-    context = {"form": form, "next": request.POST.get("next") or request.GET.get("next", "")}
+    onward = request.POST.get("next") or request.GET.get("next", "")
+    context: dict[str, Any] = {"form": form, "next": onward}
     if request.method != "POST" or not form.is_valid():
         status = 422 if request.method == "POST" else 200
         return render(request, "people/signin.html", context, status=status)
@@ -40,7 +43,7 @@ def signin(request: HttpRequest) -> HttpResponse:
         context["refusal"] = refusal
         return render(request, "people/signin.html", context, status=refusal.status)
     login(request, person, backend=signing_in.SESSION_BACKEND)
-    return HttpResponseRedirect(_onward(request, context["next"]))
+    return HttpResponseRedirect(_onward(request, onward))
 
 
 @never_cache

@@ -65,7 +65,7 @@ document.addEventListener("keydown", (event) => {
   const button = verb && place.querySelector(`button[name=verb][value="${verb}"]`);
   if (!button || button.disabled || button.closest("[inert]")) return;
   event.preventDefault();
-  place.querySelector("form").requestSubmit(button);
+  button.click();
 });
 
 rest();

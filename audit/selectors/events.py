@@ -170,5 +170,5 @@ def _payload(event: Event) -> dict[str, Any]:
 
 
 def _named(kind: str, id: str, labels: Labels) -> Named:
-    label = labels.get((kind, id)) or (id if kind == "system" else f"{kind} {id[:8]}")
+    label = labels.get((kind, id)) or (id if kind == "system" else id[:8])
     return Named(kind, id, label, registry.link_for(kind, id))

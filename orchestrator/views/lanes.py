@@ -12,6 +12,8 @@ from governance.templatetags.looks import Look, bar_look, look
 from orchestrator.selectors.run_view import Bar, Lane, RunView, StepRow
 from orchestrator.views import scale
 
+MINUTE_MS = 60_000
+MINUTES_IN_WORDS = 60
 ROW = 30
 TOP = 10
 THICK = 20
@@ -20,7 +22,7 @@ MOST_ROWS = 6
 # What a track shows at least: on a phone and on a desk, in pixels, and the width of a letter.
 PHONE, DESK = 300, 620
 LETTER = 6.6
-PADDING = {"work": 16, "effect": 16, "wait": 32}
+PADDING = {"work": 16, "effect": 16, "wait": 32, "fold": 110}
 APART_FROM_EDGE = 3.0
 LOST = frozenset({"failed", "stale", "crashed"})
 
@@ -91,6 +93,8 @@ class DrawnTick:
     anchor: str
     words: str
     minor: bool
+    ms: int
+    is_now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +106,19 @@ class DrawnFold:
     middle: str
     words: str
     room: str
+    growing: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """All lanes on one axis. `pace` is percent per second, `room` where growing ends."""
+    """All lanes on one axis. `pace` and `quiet` say how the open end moves (see Scale)."""
 
     lanes: tuple[DrawnLane, ...]
     ticks: tuple[DrawnTick, ...]
     folds: tuple[DrawnFold, ...]
     now: str
     pace: str
+    quiet: str
     live: bool
 
 
@@ -129,6 +135,7 @@ def draw(run: RunView, checkpoints: Mapping[str, Sequence[str]] | None = None) -
         folds=tuple(_folds(axis)),
         now=percent(axis.end),
         pace=f"{axis.pace:.5f}",
+        quiet=f"{axis.quiet_ms / 1000:.3f}",
         live=not run.is_final,
     )
 
@@ -264,7 +271,15 @@ def _ticks(axis: scale.Scale) -> Iterator[DrawnTick]:
         anchor = "start" if tick.left < APART_FROM_EDGE else "middle"
         if tick.left > scale.WHOLE - APART_FROM_EDGE:
             anchor = "end"
-        yield DrawnTick(percent(tick.left), anchor, lasting(tick.ms / 1000), tick.minor)
+        is_now = bool(axis.pace) and tick.ms == axis.end_ms
+        yield DrawnTick(percent(tick.left), anchor, _moment(tick.ms), tick.minor, tick.ms, is_now)
+
+
+def _moment(ms: int) -> str:
+    minutes, rest = divmod(ms, MINUTE_MS)
+    if rest or not 0 < minutes < MINUTES_IN_WORDS:
+        return lasting(ms / 1000)
+    return _("%(m)d min") % {"m": minutes}
 
 
 def _folds(axis: scale.Scale) -> Iterator[DrawnFold]:
@@ -275,5 +290,6 @@ def _folds(axis: scale.Scale) -> Iterator[DrawnFold]:
             percent(fold.width),
             percent(fold.left + fold.width / 2),
             words,
-            _room(words, fold.width, PADDING["wait"]),
+            _room(words, fold.width, PADDING["fold"]),
+            bool(axis.pace) and fold.end_ms == axis.end_ms,
         )

@@ -55,6 +55,15 @@ class Scale:
     end_ms: int
     pace: float
 
+    @property
+    def quiet_ms(self) -> int:
+        """Return how long the quiet at the open end has lasted when it is folded, else 0.
+
+        From there on it grows by `pace * quiet * ln(1 + passed / quiet)`, all in seconds.
+        """
+        last = self.stretches[-1]
+        return last.end_ms - last.start_ms if last.folded else 0
+
     def at(self, ms: int) -> float:
         """Return where a moment lies."""
         for stretch in self.stretches:

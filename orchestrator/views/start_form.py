@@ -77,14 +77,16 @@ def _field(name: str, part: Schema, *, required: bool) -> forms.Field:
         case "boolean":
             return forms.BooleanField(**common | {"required": False})
         case "integer":
-            limits = {"min_value": part.get("minimum"), "max_value": part.get("maximum")}
-            return forms.IntegerField(**limits, **common)
+            return forms.IntegerField(**_limits(part), **common)
         case "number":
-            limits = {"min_value": part.get("minimum"), "max_value": part.get("maximum")}
-            return forms.FloatField(**limits, **common)
+            return forms.FloatField(**_limits(part), **common)
         case "string":
             return _text_field(part, common)
     return _JsonField(widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}), **common)
+
+
+def _limits(part: Schema) -> dict[str, Any]:
+    return {"min_value": part.get("minimum"), "max_value": part.get("maximum")}
 
 
 def _text_field(part: Schema, common: Mapping[str, Any]) -> forms.Field:

@@ -13,6 +13,7 @@ from orchestrator.selectors.approvals import Approval
 from orchestrator.selectors.run_view import GateRow, RunView, StepRow
 
 DONE = frozenset({"succeeded", "reconciled"})
+REFUSED = frozenset({"rejected", "expired", "cancelled", "void"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,8 @@ def _waiting(run: RunView, approvals: Sequence[Approval]) -> Story:
         _look(run),
         _("Waits for people"),
         gate.sentence,
-        _("Nothing of this is done until enough people approve. If nobody does in time, it ends."),
-        _("Read what would change, then approve or reject."),
+        "",
+        _("Read what would change and decide. Nothing of it is done before people agree."),
         (Act(_("Open the gate"), reverse("gate", args=[gate.id]), "stamp", "primary"),),
     )
 
@@ -109,11 +110,11 @@ def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
     if unclear:
         not_done = _("It is not known whether %(tool)s took effect, so it was not tried again.")
         not_done %= {"tool": unclear.tool}
-        then = _("Look at the target and say whether it happened.")
+        then = _("Look at the target to find out whether it happened, before anything else.")
     else:
         not_done = _not_done(run)
         then = _("Find out why from the tries of the step, and put the cause right.")
-    return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then, _again(run))
+    return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then)
 
 
 def _failed(run: RunView, approvals: Sequence[Approval]) -> Story:
@@ -218,20 +219,15 @@ def _by_whom(approval: Approval) -> str:
 
 
 def _not_done(run: RunView) -> str:
-    """Say which effects took place and which steps never ran; both matter after a stop."""
-    done = [effect for effect in run.effects if effect.state in DONE]
-    untouched = [s.path for s in run.steps if s.started_at is None]
-    words = []
-    if untouched:
-        words.append(_("Not started: %(steps)s.") % {"steps": ", ".join(untouched)})
+    """Name what never ran and what nobody let happen, and say what is left in the world."""
+    refused = [gate.sentence for gate in run.gates if gate.state in REFUSED]
+    never = [step.path for step in run.steps if step.started_at is None]
+    done = [effect.tool for effect in run.effects if effect.state in DONE]
+    missed = "; ".join([*refused, *never])
+    left = _("Nothing outside was changed.")
     if done:
-        tools = ", ".join(effect.tool for effect in done)
-        words.append(
-            _("Done before it stopped, and still in place: %(tools)s.") % {"tools": tools}
-        )
-    else:
-        words.append(_("Nothing outside was changed."))
-    return " ".join(words)
+        left = _("Still in place from before: %(tools)s.") % {"tools": ", ".join(done)}
+    return f"{missed}. {left}" if missed else left
 
 
 def _again(run: RunView) -> tuple[Act, ...]:

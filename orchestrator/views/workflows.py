@@ -15,7 +15,7 @@ from governance.selectors import people
 from governance.views.answering import page
 from orchestrator.models import Workflow
 from orchestrator.selectors import workflows as selector
-from orchestrator.services import intake
+from orchestrator.services import runs
 from orchestrator.views.start_form import StartForm
 
 OPERATE = "operate_runs"
@@ -72,7 +72,7 @@ def workflow_start(request: HttpRequest, workflow_id: UUID) -> HttpResponse:
 
 def _started(target: Workflow, person: Person, form: StartForm) -> HttpResponse | None:
     try:
-        run = intake.start(
+        run = runs.start(
             workflow=target, initiator=person, inputs=form.inputs(), dedupe_key=form.key
         )
     except Refusal as refusal:

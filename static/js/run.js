@@ -1,31 +1,49 @@
 // Lets the open bars of a run's lanes grow and its counters tick between two fragments, keeps open
 // what the reader opened when a fragment comes in, and reads out what has changed.
 import { announce } from "./announce.js";
-import { onChange } from "./changes.js";
 
-const WHOLE = 99.5;
-const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+const EDGE = 97;
+const SELDOM = 5000;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const folds = new Map();
+const isPlace = /^[\d.]+%$/;
+let lanes = [];
 let since = performance.now();
-let fresh = document.querySelector("[data-fresh]");
-let news = document.querySelector("[data-news]")?.textContent;
+let drawnAt = 0;
+let news = "";
 
-const percent = (node, name) => parseFloat(node.getAttribute(name));
+// The server placed everything in percent of the track. What grows does so by `gained` percent;
+// when now would pass the edge, the whole drawing is drawn together.
+function read(root) {
+  const places = [];
+  for (const node of root.querySelectorAll("[x], [x1], [width]")) {
+    for (const name of ["x", "x1", "x2", "width"]) {
+      const value = node.getAttribute(name) ?? "";
+      if (!isPlace.test(value) || value === "100%") continue;
+      const moves = "now" in node.dataset || (name === "width" && "grows" in node.dataset);
+      places.push({ node, name, from: parseFloat(value), moves });
+    }
+  }
+  const line = root.querySelector("line[data-now]");
+  return { places, pace: Number(root.dataset.pace), quiet: Number(root.dataset.quiet),
+    now: parseFloat(line?.getAttribute("x1") ?? 0) };
+}
 
-// A bar starts to grow from the width the server gave it; the axis has some room for that.
-function grow(lanes, seconds) {
-  const gained = Number(lanes.dataset.pace) * seconds;
-  for (const line of lanes.querySelectorAll("[data-now]")) {
-    line.dataset.from ??= percent(line, "x1");
-    const at = `${Math.min(Number(line.dataset.from) + gained, WHOLE)}%`;
-    line.setAttribute("x1", at);
-    line.setAttribute("x2", at);
+function draw({ places, pace, quiet, now }, seconds) {
+  const gained = pace * (quiet ? quiet * Math.log1p(seconds / quiet) : seconds);
+  const drawn = Math.min(1, EDGE / (now + gained));
+  for (const { node, name, from, moves } of places) {
+    const value = `${((from + (moves ? gained : 0)) * drawn).toFixed(3)}%`;
+    if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   }
-  for (const bar of lanes.querySelectorAll("[data-grows]")) {
-    bar.dataset.from ??= percent(bar, "width");
-    const most = WHOLE - percent(bar, "x");
-    bar.setAttribute("width", `${Math.max(Math.min(Number(bar.dataset.from) + gained, most), 0.5)}%`);
+}
+
+function frame(moment) {
+  if (moment - drawnAt > (calm.matches ? SELDOM : 0)) {
+    drawnAt = moment;
+    for (const one of lanes) draw(one, (moment - since) / 1000);
   }
+  if (lanes.length) requestAnimationFrame(frame);
 }
 
 function words(ms, shapes) {
@@ -37,7 +55,8 @@ function words(ms, shapes) {
   return shape.replace(/%\((\w)\)d/g, (_, name) => parts[name]);
 }
 
-function tick(passed) {
+function tick() {
+  const passed = performance.now() - since;
   const shapes = document.querySelector("[data-counting]")?.dataset.counting.split("|");
   if (!shapes) return;
   for (const counter of document.querySelectorAll("[data-ticks]")) {
@@ -46,35 +65,33 @@ function tick(passed) {
   }
 }
 
-function draw() {
-  const passed = performance.now() - since;
-  for (const lanes of document.querySelectorAll("[data-gantt]")) grow(lanes, passed / 1000);
-}
-
-function frame() {
-  if (!calm.matches) draw();
-  requestAnimationFrame(frame);
-}
-
 // A fragment brings its folds as the server thinks best; what the reader chose wins.
-document.addEventListener("toggle", ({ target }) => {
-  if (target.matches("details[id]")) folds.set(target.id, target.open);
-}, true);
+document.addEventListener("click", ({ target }) => {
+  const fold = target.closest("summary")?.parentElement;
+  if (fold?.id) folds.set(fold.id, !fold.open);
+});
 
-function arrived() {
-  const now = document.querySelector("[data-fresh]");
-  if (now === fresh) return;
-  fresh = now;
-  since = performance.now();
+function restoreFolds() {
   for (const [id, open] of folds) {
     const fold = document.getElementById(id);
-    if (fold && fold.open !== open) fold.open = open;
+    if (fold) fold.open = open;
   }
-  const told = document.querySelector("[data-news]")?.textContent;
-  if (told && told !== news) announce(told);
-  news = told;
 }
 
-onChange("[data-live]", arrived);
-setInterval(() => tick(performance.now() - since), 1000);
-requestAnimationFrame(frame);
+function begin() {
+  const idle = !lanes.length;
+  since = performance.now();
+  lanes = [...document.querySelectorAll("[data-gantt]")].map(read);
+  news = document.querySelector("[data-news]")?.textContent ?? "";
+  if (idle && lanes.length) requestAnimationFrame(frame);
+}
+
+document.addEventListener("live:swapped", () => {
+  const before = news;
+  begin();
+  restoreFolds();
+  if (news && news !== before) announce(news);
+});
+
+begin();
+setInterval(tick, 1000);

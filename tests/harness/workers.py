@@ -38,6 +38,14 @@ class Workers:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def pause(self, name: str) -> None:
+        """SIGSTOP the worker and its pool, as a machine that is suspended would."""
+        os.killpg(self.running[name].pid, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a paused worker go on."""
+        os.killpg(self.running[name].pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Stop every worker in order; one that does not obey is killed."""
         for process in self.running.values():

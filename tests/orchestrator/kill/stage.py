@@ -1,0 +1,120 @@
+"""What the kill tests have in common: real workers, named pipes, and a steward to call."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from governance.models import Gate
+from orchestrator.models import Run
+from orchestrator.services.sweep import sweep
+from tests.factories import governance
+from tests.factories import orchestrator as make
+from tests.factories.orchestrator import step
+from tests.harness.workers import Workers
+from tests.orchestrator.services.proposing import append
+
+PATIENCE_SECONDS = 60
+BLOCKING_AGENT = """
+import json, pathlib, sys
+pipe = pathlib.Path(sys.argv[1])
+pathlib.Path(f"{pipe}.calls").open("a").write("call\\n")
+if pipe.exists():
+    pipe.read_text()
+print(json.dumps({"output": {"looked": True}}))
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A house whose workers are real, with a pipe for each place to stop at."""
+
+    home: governance.House
+    workers: Workers
+    place: Path
+
+    @property
+    def before(self) -> Path:
+        """Between the claim of the warrant and the effect."""
+        return self.place / "guarded.txt.before"
+
+    @property
+    def after(self) -> Path:
+        """Between the effect and its commit."""
+        return self.place / "guarded.txt.after"
+
+    @property
+    def mid_step(self) -> Path:
+        """In the middle of an agent's turn."""
+        return self.place / "turn"
+
+    def looking_agent(self) -> None:
+        """Register an agent that waits in the middle of its turn."""
+        governance.agent(
+            self.home.domain,
+            self.home.ada,
+            self.home.sam,
+            slug="looker",
+            name="Looker",
+            runner="process",
+            runner_config={"argv": ["python", "-c", BLOCKING_AGENT, str(self.mid_step)]},
+        )
+
+    def writing_agent(self) -> None:
+        """Register an agent that wants to append to the guarded ledger."""
+        make.agent(self.home, "clerk", proposals=[append(self.home.guarded)])
+
+    def start(self, *steps: dict[str, Any]) -> Run:
+        """Start a run; its workers are rung."""
+        return make.started(self.home, *(steps or [step("write", "clerk")]))
+
+    def approve(self) -> None:
+        """Let Grace approve the gate that waits."""
+        gate = Gate.objects.get(state="pending")
+        governance.review(gate, self.home.grace)
+
+    def calls(self) -> int:
+        """Return how often the tool was called."""
+        return lines_of(self.place / "guarded.txt.calls")
+
+    def turns(self) -> int:
+        """Return how often the looking agent was started."""
+        return lines_of(self.place / "turn.calls")
+
+    def until(self, holds: Callable[[], object], *, sweeping: bool = False) -> None:
+        """Wait until `holds()`, as a steward that sweeps all the time or as one that sleeps."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            if time.monotonic() > deadline:
+                raise AssertionError(self.workers.log("work"))
+            if sweeping:
+                sweep()
+            time.sleep(0.05)
+
+    def until_state(self, run: Run, state: str, *, sweeping: bool = False) -> None:
+        """Wait until the run is in this state."""
+
+        def reached() -> bool:
+            run.refresh_from_db()
+            return run.state == state
+
+        self.until(reached, sweeping=sweeping)
+
+
+def lines_of(path: Path) -> int:
+    """Return how many lines a file has; none when it is not there."""
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def put(pipe: Path) -> None:
+    """Make whoever comes by here stop."""
+    os.mkfifo(pipe)
+
+
+def let_go(pipe: Path) -> None:
+    """Let whoever stopped here go on, and nobody stop here again."""
+    opened = os.open(pipe, os.O_WRONLY)
+    pipe.unlink()
+    os.close(opened)

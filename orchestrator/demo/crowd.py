@@ -6,15 +6,14 @@ again: what the agents answer, and the facts that were collected.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from audit.services.events import recording
 from governance.services import actions
 from governance.services.actions import Prepared
-from orchestrator.demo.improvements import Improvement
 from orchestrator.demo.seed import Demo, fresh, load, read_example, shop_here
-from orchestrator.models import AttemptKind
+from orchestrator.models import AttemptKind, Run
 from orchestrator.runners.base import AgentRequest, AgentResult
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import claims, runs, turns
@@ -32,7 +31,7 @@ BATCH = 25
 class Rehearsed:
     """One branch as the agents see it, and the merge that the last of them proposes."""
 
-    improvement: Improvement
+    inputs: Mapping[str, str]
     turns: Sequence[Turn]
     prepared: Prepared
 
@@ -48,16 +47,17 @@ def gather(count: int) -> int:
     shop, example = shop_here(), read_example()
     with recording():
         demo = load(shop, example)
-    rehearsed = [_rehearse(demo, fresh(shop)) for _ in range(min(count, BRANCHES))]
+    branches = [fresh(shop) for _ in range(min(count, BRANCHES))]
+    rehearsed = [rehearse(demo, demo.inputs_for(branch)) for branch in branches]
     for first in range(0, count, BATCH):
         with recording():
             for number in range(first, min(first + BATCH, count)):
-                _play(demo, rehearsed[number % len(rehearsed)])
+                play(demo, rehearsed[number % len(rehearsed)])
     return count
 
 
-def _rehearse(demo: Demo, improvement: Improvement) -> Rehearsed:
-    inputs = demo.inputs_for(improvement)
+def rehearse(demo: Demo, inputs: Mapping[str, str]) -> Rehearsed:
+    """Let the agents look at a branch once, outside of any run."""
     intake = prepare(workflow=demo.workflow, inputs=inputs)
     outputs: dict[str, dict[str, object]] = {}
     taken = []
@@ -89,18 +89,19 @@ def _rehearse(demo: Demo, improvement: Improvement) -> Rehearsed:
         on_behalf_of=demo.initiator,
         step_path=path,
     )
-    return Rehearsed(improvement, taken, prepared)
+    return Rehearsed(inputs, taken, prepared)
 
 
 def _rationale(result: AgentResult) -> str:
     return result.proposals[0].rationale if result.proposals else ""
 
 
-def _play(demo: Demo, rehearsed: Rehearsed) -> None:
+def play(demo: Demo, rehearsed: Rehearsed) -> Run:
+    """Start a run and bring it to its gate. Joins the recording(), so no worker sees it before."""
     run = runs.start(
         workflow=demo.workflow,
         initiator=demo.initiator,
-        inputs=demo.inputs_for(rehearsed.improvement),
+        inputs=rehearsed.inputs,
         dedupe_key=f"demo:{uuid.uuid4().hex}",
     )
     first = run.steps.earliest("position")
@@ -109,3 +110,4 @@ def _play(demo: Demo, rehearsed: Rehearsed) -> None:
         if claim is None:
             raise RuntimeError(f"run {run.pk} took another road than the one rehearsed")
         claim = turns.commit(claim, turn)
+    return run

@@ -69,9 +69,9 @@ class GitMerge:
             repository = self._repository(arguments)
             heads = _heads(repository, arguments)
             with repository.reading() as view:
-                tree = _mergeable(view, heads)
-                asked = rules.rules_at(view, heads.target)
-                commits = _commits(view, heads)
+                tree = merging.merged_tree(view, heads.target, heads.source)
+                asked, signers = rules.demands_at(view, heads.target)
+                commits = _commits(view, heads, signers)
             protected = asked.protects(arguments["target"])
             return Facts(
                 pins={"source_sha": heads.source, "target_sha": heads.target, "merged_tree": tree},
@@ -113,7 +113,8 @@ class GitMerge:
             with self._repository(arguments).reading() as view:
                 tree = _mergeable(view, heads)
                 change = difference(view, merging.tree_of(view, heads.target), tree)
-                commits = _commits(view, heads)
+                _, signers = rules.demands_at(view, heads.target)
+                commits = _commits(view, heads, signers)
         return [
             _draft("Changes to the target branch", "diff", change, heads.source),
             _draft("Commits", "commits", _listed(commits), heads.source),
@@ -128,7 +129,7 @@ class GitMerge:
             with self._repository(arguments).reading() as view:
                 old = _mergeable(view, then)
                 change = difference(view, old, _mergeable(view, now))
-                signers = rules.signers_at(view, now.target)
+                _, signers = rules.demands_at(view, now.target)
                 commits = history.commits_between(
                     view, now.target, now.source, signers, but_not=then.source
                 )
@@ -235,7 +236,7 @@ def _heads(repository: Repository, arguments: Mapping[str, Any]) -> Heads:
     source, target = arguments["source"], arguments["target"]
     if source == target:
         raise RepositoryError(f"{source} cannot be merged into itself.")
-    return Heads(repository.head_of(source), repository.head_of(target))
+    return Heads(*repository.heads_of(source, target))
 
 
 def _pinned(pins: Mapping[str, str]) -> Heads:
@@ -245,14 +246,14 @@ def _pinned(pins: Mapping[str, str]) -> Heads:
 def _mergeable(view: View, heads: Heads) -> str:
     commit_in(view, heads.source)
     commit_in(view, heads.target)
-    if not history.count_between(view, heads.target, heads.source):
-        raise RepositoryError("There is nothing to merge: the target has every commit already.")
     return merging.merged_tree(view, heads.target, heads.source)
 
 
-def _commits(view: View, heads: Heads) -> list[history.Commit]:
-    signers = rules.signers_at(view, heads.target)
-    return history.commits_between(view, heads.target, heads.source, signers)
+def _commits(view: View, heads: Heads, signers: str) -> list[history.Commit]:
+    commits = history.commits_between(view, heads.target, heads.source, signers)
+    if not commits:
+        raise RepositoryError("There is nothing to merge: the target has every commit already.")
+    return commits
 
 
 def _signatures(commits: Sequence[history.Commit]) -> dict[str, list[str]]:

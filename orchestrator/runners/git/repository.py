@@ -50,26 +50,30 @@ class Repository:
         return call_git(where, *arguments, cwd=self.common_dir, stdin=stdin)
 
     def head_of(self, branch: str) -> str:
-        """Return the object id at the tip of `refs/heads/<branch>`.
+        """Return the object id at the tip of `refs/heads/<branch>`."""
+        return self.heads_of(branch)[0]
+
+    def heads_of(self, *branches: str) -> list[str]:
+        """Return the object ids at the tips of branches.
 
         A branch that is a symbolic ref is refused: it would be judged under one name and
         written under another.
         """
-        ref = self._ref(branch)
+        refs = [self._ref(branch) for branch in branches]
         listed = self.run(
-            "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)", "--", ref
+            "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)", "--", *refs
         )
-        rows = [line.split("\0") for line in listed.out.decode(errors="replace").splitlines()]
-        found = next((row for row in rows if row[0] == ref), None)
-        if listed.code or found is None:
-            raise RepositoryError(f"{self.name} has no branch {branch!r}.")
-        if found[2]:
-            raise RepositoryError(f"Branch {branch!r} of {self.name} is only an alias; name it.")
-        return object_id(found[1])
+        rows = (line.split("\0") for line in listed.out.decode(errors="replace").splitlines())
+        found = {name: (oid, alias) for name, oid, alias in rows}
+        return [
+            self._tip(branch, found.get(ref)) for branch, ref in zip(branches, refs, strict=True)
+        ]
 
     def swap(self, branch: str, new: str, old: str, message: str) -> None:
         """Move the branch from `old` to `new`, or raise RefMovedError and change nothing."""
         ref = self._ref(branch)
+        if self.run("check-ref-format", ref).code:
+            raise RepositoryError(f"{branch!r} cannot be the name of a branch.")
         done = self.run(
             "update-ref", "--no-deref", "-m", message, ref, object_id(new), object_id(old)
         )
@@ -83,12 +87,20 @@ class Repository:
         done = self.run("config", "--local", "--no-includes", "--get", key)
         return shown(done.out).strip() if done.code == 0 else ""
 
+    def _tip(self, branch: str, found: tuple[str, str] | None) -> str:
+        if found is None:
+            raise RepositoryError(f"{self.name} has no branch {branch!r}.")
+        oid, alias = found
+        if alias:
+            raise RepositoryError(f"Branch {branch!r} of {self.name} is only an alias; name it.")
+        return object_id(oid)
+
     def _ref(self, branch: str) -> str:
-        ref = f"refs/heads/{branch}"
-        odd = branch.startswith("-") or branch == "HEAD" or "\0" in branch
-        if odd or self.run("check-ref-format", ref).code:
+        # Only a ref that git lists under exactly this name is ever used; here falls what would
+        # not even reach git, or mean something else to it.
+        if branch.startswith("-") or branch == "HEAD" or not branch.isprintable():
             raise RepositoryError(f"{branch!r} cannot be the name of a branch.")
-        return ref
+        return f"refs/heads/{branch}"
 
 
 def object_id(text: str) -> str:
@@ -148,27 +160,16 @@ def _require_inside(place: Path, roots: Sequence[Path]) -> None:
 
 
 def _discovered(place: Path) -> tuple[Path, Path, str]:
-    done = call_git(
-        "rev-parse",
-        "--is-bare-repository",
-        "--show-object-format",
-        "--path-format=absolute",
-        "--git-common-dir",
-        cwd=place,
-        settings=(f"safe.directory={place}",),
-    )
-    lines = shown(done.out).splitlines()
-    if done.code or len(lines) != 3 or lines[1] not in _FORMATS:  # noqa: PLR2004
-        raise RepositoryError(f"{place} is not a usable git repository: {done.err or lines}")
-    common = Path(lines[2]).resolve()
-    top = common if lines[0] == "true" else _top(place)
-    return top, common, lines[1]
-
-
-def _top(place: Path) -> Path:
-    done = call_git(
-        "rev-parse", "--show-toplevel", cwd=place, settings=(f"safe.directory={place}",)
-    )
+    safe = (f"safe.directory={place}",)
+    asked = ("--show-object-format", "--path-format=absolute", "--git-common-dir")
+    done = call_git("rev-parse", *asked, "--show-toplevel", cwd=place, settings=safe)
     if done.code:
-        raise RepositoryError(f"{place} is not a usable git repository: {done.err}")
-    return Path(shown(done.out).removesuffix("\n")).resolve()
+        # A bare repository has no work tree, and is then its own top.
+        bare = call_git("rev-parse", "--is-bare-repository", *asked, cwd=place, settings=safe)
+        kind, *lines = shown(bare.out).splitlines() or [""]
+        lines += lines[-1:] if kind == "true" else []
+    else:
+        lines = shown(done.out).splitlines()
+    if len(lines) != 3 or lines[0] not in _FORMATS:  # noqa: PLR2004
+        raise RepositoryError(f"{place} is not a usable git repository: {done.err or lines}")
+    return Path(lines[2]).resolve(), Path(lines[1]).resolve(), lines[0]

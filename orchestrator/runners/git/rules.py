@@ -3,7 +3,7 @@
 A branch can therefore not relax the rules for its own merge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -31,34 +31,42 @@ class Rules:
         return not any(fnmatchcase(branch, glob) for glob in self.unprotected_branches)
 
 
-def rules_at(view: View, commit: str) -> Rules:
-    """Read the rules at `commit`; raises RepositoryError for a file that is not exactly right."""
-    text = text_at(view, commit, RULES)
-    if text is None:
-        return Rules()
+def demands_at(view: View, commit: str) -> tuple[Rules, str]:
+    """Return the rules at `commit`, and the text of its allowed-signers file.
+
+    Without that file nobody's signature is known. Raises RepositoryError for rules that are not
+    exactly right.
+    """
+    found = _texts_at(view, commit)
     try:
-        return _checked(yaml.safe_load(text))
+        return _checked(yaml.safe_load(found.get(RULES, ""))), found.get(SIGNERS, "")
     except yaml.YAMLError as error:
         raise RepositoryError(f"{RULES} on the target branch is not YAML: {error}") from None
 
 
-def signers_at(view: View, commit: str) -> str:
-    """Return the allowed-signers file at `commit`; without one nobody's signature is known."""
-    return text_at(view, commit, SIGNERS) or ""
+def _texts_at(view: View, commit: str) -> dict[str, str]:
+    listed = view.run("ls-tree", "-z", "-l", "--full-tree", commit, "--", RULES, SIGNERS).out
+    oids = {}
+    for entry in filter(None, listed.split(b"\0")):
+        fields, _, path = shown(entry).partition("\t")
+        mode, kind, oid, size = fields.split()
+        if kind != "blob" or mode == "120000":
+            raise RepositoryError(f"{path} on the target branch is not a regular file.")
+        if int(size) > LIMIT:
+            raise RepositoryError(f"{path} on the target branch is larger than {LIMIT} bytes.")
+        oids[path] = oid
+    return dict(zip(oids, _blobs(view, list(oids.values())), strict=True))
 
 
-def text_at(view: View, commit: str, path: str) -> str | None:
-    """Return the regular file `path` at `commit`, None if it is not there."""
-    listed = view.run("ls-tree", "-z", "--full-tree", commit, "--", path).out
-    if not listed:
-        return None
-    mode, kind, oid = listed.split(b"\t", 1)[0].decode().split(" ")
-    if kind != "blob" or mode == "120000":
-        raise RepositoryError(f"{path} on the target branch is not a regular file.")
-    done = view.run("cat-file", "blob", oid, limit=LIMIT)
-    if done.truncated:
-        raise RepositoryError(f"{path} on the target branch is larger than {LIMIT} bytes.")
-    return shown(done.out)
+def _blobs(view: View, oids: Sequence[str]) -> Iterator[str]:
+    if not oids:
+        return
+    rest = view.run("cat-file", "--batch", stdin="\n".join(oids).encode()).out
+    for _ in oids:
+        head, _, rest = rest.partition(b"\n")
+        size = int(head.split()[2])
+        yield shown(rest[:size])
+        rest = rest[size + 1 :]
 
 
 def _checked(data: Any) -> Rules:

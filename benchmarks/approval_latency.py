@@ -1,0 +1,188 @@
+"""From a person's approval to the effect's start, over many gates, through a real `up`.
+
+    .venv/bin/python benchmarks/approval_latency.py [--gates 200]
+
+Every gate asks to merge one branch into a target of its own. The approval is the service call
+that the page and the API make; a real worker of the running instance collects the facts again
+with git, claims the warrant and starts the effect. The clock runs from the call until the effect
+stands in flight in the database. With DATABASE_URL set to an empty PostgreSQL database, that is
+measured.
+"""
+
+import argparse
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+PATIENCE = 60.0
+
+
+def main() -> None:
+    """Start an instance, fill it with gates, approve them one by one, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gates", type=int, default=200)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cs-bench-") as made:
+        instance = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--no-demo", "--no-browser", "--port", "0"],
+            cwd=ROOT,
+            env=os.environ | {"COUNTERSIGN_DATA_DIR": made, "LOG_LEVEL": "ERROR"},
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            join(Path(made), instance)
+            report(measure(options.gates))
+        finally:
+            instance.send_signal(signal.SIGTERM)
+            instance.wait(PATIENCE)
+
+
+def join(data_dir: Path, instance: "subprocess.Popen[bytes]") -> None:
+    """Wait for the instance to be ready, and load Django with its database and broker."""
+    import urllib.request  # noqa: PLC0415 - only here
+
+    from orchestrator.supervisor import runtime  # noqa: PLC0415 - needs no Django
+
+    deadline = time.monotonic() + PATIENCE
+    while (running := runtime.read(data_dir)) is None or not answers(
+        urllib.request, f"{running.base_url}/healthz/ready"
+    ):
+        if instance.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit("The instance did not become ready.")
+        time.sleep(0.1)
+    os.environ |= {
+        "COUNTERSIGN_DATA_DIR": str(data_dir),
+        "REDIS_URL": running.redis_url,
+        "DATABASE_URL": running.database,
+        "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
+        "LOG_LEVEL": "ERROR",
+    }
+    import django  # noqa: PLC0415 - the environment decides its settings
+
+    django.setup()
+
+
+def answers(request: Any, url: str) -> bool:
+    """Whether the address answers with success."""
+    try:
+        with request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's own number
+    except OSError:
+        return False
+
+
+def measure(count: int) -> list[tuple[float, float]]:
+    """Return for every gate the milliseconds until it was decided and until the effect started."""
+    from governance.models import Person  # noqa: PLC0415 - Django is loaded now
+    from governance.services import people, signin_links  # noqa: PLC0415
+
+    actions = fill(count)
+    secret = signin_links.issue(person=None, ttl=timedelta(hours=1))
+    reviewer: Person = people.enrol_first(link_secret=secret, display_name="Grace Reviewer")
+    return [approved(action_id, reviewer) for action_id in actions]
+
+
+def fill(count: int) -> list[Any]:
+    """Let `count` merges wait, each into a branch of its own, and return their actions."""
+    from audit.services.events import recording  # noqa: PLC0415
+    from governance.models import Action  # noqa: PLC0415
+    from governance.services import actions  # noqa: PLC0415
+    from orchestrator.demo import crowd, seed  # noqa: PLC0415
+    from orchestrator.runners.git.command import call_git  # noqa: PLC0415
+
+    shop, example = seed.shop_here(), seed.read_example()
+    with recording():
+        demo = seed.load(shop, example)
+    inputs = demo.inputs_for(seed.fresh(shop))
+    rehearsed = crowd.rehearse(demo, inputs)
+    found = []
+    for number in range(count):
+        target = f"release-{number}"
+        call_git("branch", target, "main", cwd=shop.path)
+        arguments = {**rehearsed.prepared.arguments, "target": target}
+        prepared = actions.prepare(
+            agent=rehearsed.prepared.agent,
+            tool_slug=rehearsed.prepared.tool.slug,
+            arguments=arguments,
+            on_behalf_of=demo.initiator,
+            step_path=rehearsed.prepared.step_path,
+        )
+        own = replace(rehearsed, inputs={**inputs, "target": target}, prepared=prepared)
+        with recording():
+            run = crowd.play(demo, own)
+        found.append(Action.objects.get(run_id=run.pk).pk)
+    return found
+
+
+def approved(action_id: Any, reviewer: Any) -> tuple[float, float]:
+    """Approve one gate as a person does who has read it, and wait for the effect."""
+    from governance.models import Effect, Gate  # noqa: PLC0415
+    from governance.selectors import gates  # noqa: PLC0415
+    from governance.services import reviews  # noqa: PLC0415
+
+    gate = Gate.objects.get(action_id=action_id)
+    stamp = gates.gate_for(reviewer, gate.pk).stamp
+    began = datetime.now(UTC)
+    reviews.give(
+        gate_id=gate.pk,
+        person=reviewer,
+        verb="approve",
+        comment="Measured.",
+        stamp=stamp,
+        idempotency_key=str(gate.pk),
+        channel="web",
+    )
+    decided = datetime.now(UTC)
+    deadline = time.monotonic() + PATIENCE
+    while (effect := Effect.objects.filter(action_id=action_id).first()) is None:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"No effect of gate {gate.pk} was started.")
+        time.sleep(0.005)
+    while effect.state == "in_flight":
+        time.sleep(0.02)
+        effect.refresh_from_db()
+    return milliseconds(decided - began), milliseconds(effect.started_at - began)
+
+
+def milliseconds(length: timedelta) -> float:
+    """Return a length of time in milliseconds."""
+    return length / timedelta(milliseconds=1)
+
+
+def report(measured: list[tuple[float, float]]) -> None:
+    """Print the configuration and the figures."""
+    from django.db import connection  # noqa: PLC0415
+
+    python = platform.python_version()
+    print(f"gates       {len(measured)}, approved one after the other")
+    print(f"machine     {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
+    print(f"software    Python {python}, {connection.vendor}, embedded Valkey, prefork workers")
+    for name, times in zip(
+        ("approve to decided", "approve to effect started"),
+        zip(*measured, strict=True),
+        strict=True,
+    ):
+        p50, p99 = statistics.median(times), quantile(times, 0.99)
+        print(f"{name:<28}p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   max {max(times):7.1f} ms")
+
+
+def quantile(times: tuple[float, ...], part: float) -> float:
+    """Return the smallest time that `part` of all do not exceed."""
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+if __name__ == "__main__":
+    main()

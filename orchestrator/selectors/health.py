@@ -7,8 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from orchestrator.services.leadership import is_held
-from orchestrator.services.steward import ROLE
+from orchestrator.selectors.leadership import STEWARD, is_held
 from orchestrator.supervisor import valkey
 
 
@@ -66,4 +65,4 @@ def _broker() -> str:
 
 
 def _steward() -> str:
-    return "" if is_held(role=ROLE) else "no steward leads"
+    return "" if is_held(role=STEWARD) else "no steward leads"

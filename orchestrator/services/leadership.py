@@ -37,8 +37,3 @@ def _make_sure_it_exists(role: str) -> None:
 def give_up(*, role: str, holder: str) -> None:
     """End the lease at once, so that whoever waits need not wait for its end."""
     Leadership.objects.filter(role=role, holder=holder).update(expires_at=Now())
-
-
-def is_held(*, role: str) -> bool:
-    """Whether somebody leads now."""
-    return Leadership.objects.filter(role=role, expires_at__gt=Now()).exists()

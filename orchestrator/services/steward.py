@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from audit import triggers
-from governance.services import gates, notices
+from governance.services import gates, notices, warrants
+from orchestrator.selectors.leadership import STEWARD
 from orchestrator.services import leadership
 from orchestrator.services.sweep import sweep
 
 logger = logging.getLogger(__name__)
 
-ROLE = "steward"
 WAITING_SECONDS = 1
 LEASE_IN_SWEEPS = 3
 
@@ -52,6 +52,7 @@ def check_triggers() -> None:
 JOBS: Sequence[Job] = (
     Job("sweep", sweep),
     Job("gates", gates.expire_due),
+    Job("warrants", warrants.expire_due),
     Job("notices", notices.hand_out_due),
     Job("triggers", check_triggers, every=3600),
 )
@@ -69,13 +70,13 @@ def serve(*, holder: str, stop: Event) -> None:
         stop.wait(
             settings.SWEEP_SECONDS if leads else min(WAITING_SECONDS, settings.SWEEP_SECONDS)
         )
-    leadership.give_up(role=ROLE, holder=holder)
+    leadership.give_up(role=STEWARD, holder=holder)
 
 
 def _tick(holder: str) -> bool:
     close_old_connections()
     try:
-        if leadership.lead(role=ROLE, holder=holder, lease=lease()) is None:
+        if leadership.lead(role=STEWARD, holder=holder, lease=lease()) is None:
             return False
     except DatabaseError as error:
         logger.error("the steward cannot reach the database: %s", error)  # noqa: TRY400 - expected

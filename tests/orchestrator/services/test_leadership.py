@@ -4,7 +4,8 @@ from datetime import timedelta
 from django.db.models.functions import Now
 
 from orchestrator.models import Leadership
-from orchestrator.services.leadership import give_up, is_held, lead
+from orchestrator.selectors.leadership import is_held
+from orchestrator.services.leadership import give_up, lead
 
 MINUTE = timedelta(minutes=1)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from orchestrator.models import Leadership
+from orchestrator.selectors.leadership import STEWARD
 from orchestrator.services import leadership, steward
 from orchestrator.services.steward import Job
 from tests.harness.databases import CommittedDatabase
@@ -75,7 +76,7 @@ def wait_for_a_leader(other_than: str = "", seconds: float = 60) -> str:
 
 
 def steward_holder() -> str:
-    row = Leadership.objects.filter(role=steward.ROLE).first()
+    row = Leadership.objects.filter(role=STEWARD).first()
     return row.holder if row else ""
 
 
@@ -98,4 +99,4 @@ def test_a_steward_that_is_told_to_stop_hands_over_at_once(start: Start) -> None
     wait_for_a_leader()
     process.terminate()
     assert process.wait(30) == 0
-    assert leadership.lead(role=steward.ROLE, holder="next", lease=steward.lease()) == 2
+    assert leadership.lead(role=STEWARD, holder="next", lease=steward.lease()) == 2

@@ -1,45 +1,97 @@
-"""The one interface of every pattern: `decide(history) -> Move`. Pure, so it replays."""
+"""The one interface of every pattern: `decide(history) -> Move`. Pure, so it replays.
+
+A node of the file is a leaf, which an agent does, or a block with a pattern of its own. A block
+is decided by its pattern over its own children only, whose paths are relative to the block.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+Kind = Literal["turn", "approval", "block", "bid", "ack"]
+Decider = Literal["rule", "model", "human"]
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step of the workflow file, as a pattern sees it."""
+    """A node of the workflow file, as a pattern sees it. `plan` are a block's declared children."""
 
     path: str
-    agent: str
+    agent: str = ""
     needs: Sequence[str] = ()
     on_reject: str = "stop"
     on_failure: str = "escalate"
+    pattern: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    plan: Sequence["PlannedStep"] = ()
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PastStep:
-    """What became of a step that exists. `state` is a StepState value."""
+    """What became of a child. `state` is a StepState value, `task` what it was asked.
+
+    `order` is the rank in which it ended within the run, 0 while it has not.
+    """
 
     path: str
     iteration: int
     state: str
     output: Mapping[str, Any] = field(default_factory=dict)
     error_code: str = ""
+    agent: str = ""
+    kind: Kind = "turn"
+    task: Mapping[str, Any] = field(default_factory=dict)
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Everything a decision may depend on: the plan, and what happened, in order."""
+    """Everything a decision may depend on: the plan, and what happened, in order.
+
+    `options` are the block's own fields of the file. `scope` is what its expressions may read
+    (`inputs`, `steps`), fixed before the block began. `spent` counts micro_usd, tokens, turns.
+    """
 
     plan: Sequence[PlannedStep]
     past: Sequence[PastStep] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    scope: Mapping[str, Any] = field(default_factory=dict)
+    spent: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Make a child ready: a turn of an agent, or people asked by a gate (`approval`).
+
+    An empty `agent` means the planned step's own, or whom the topology chooses of `candidates`.
+    `task` is given to it beside its inputs; `task["answer"]` is the JSON Schema of the answer.
+    """
+
+    path: str
+    iteration: int = 0
+    agent: str = ""
+    candidates: Sequence[str] = ()
+    kind: Kind = "turn"
+    task: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A decision worth an event, written in the transaction that makes the move it explains."""
+
+    type: str
+    decider: Decider
+    payload: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Make these steps ready: `(path, iteration)`."""
+    """Make these children ready and end those that lost, `(path, iteration)`."""
 
-    steps: Sequence[tuple[str, int]]
+    steps: Sequence[Ask]
+    cancel: Sequence[tuple[str, int]] = ()
+    notes: Sequence[Note] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +103,26 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The run ends, or needs a person: `state` is a RunState value. `cause` is a step path."""
+    """The block or run ends, or needs a person. `cause` is the path of the child to blame.
+
+    `state` is one of succeeded, failed, rejected, escalated, timed_out; `output` is what the
+    steps after it see. Reaching a limit is never success.
+    """
 
     state: str
     cause: str = ""
     error_code: str = ""
+    detail: str = ""
+    output: Mapping[str, Any] = field(default_factory=dict)
+    cancel: Sequence[tuple[str, int]] = ()
+    notes: Sequence[Note] = ()
 
 
 Move = Start | Wait | Finish
 
 
 class Pattern(Protocol):
-    """Decides the next move of a run. Never calls an agent, never reads a clock."""
+    """Decides the next move of a run or block. Never calls an agent, never reads a clock."""
 
     name: str
 

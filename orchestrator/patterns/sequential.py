@@ -1,6 +1,15 @@
 """One step after another, in the order of the file (engine.md 3.1)."""
 
-from orchestrator.patterns.base import Finish, History, Move, PastStep, PlannedStep, Start, Wait
+from orchestrator.patterns.base import (
+    Ask,
+    Finish,
+    History,
+    Move,
+    PastStep,
+    PlannedStep,
+    Start,
+    Wait,
+)
 
 PASSED = frozenset({"succeeded", "skipped"})
 _ENDS = {
@@ -23,7 +32,7 @@ class Sequential:
         for step in history.plan:
             past = latest.get(step.path)
             if past is None or past.state == "blocked":
-                return Start([(step.path, past.iteration if past else 0)])
+                return Start([Ask(step.path, past.iteration if past else 0)])
             if past.state not in PASSED:
                 return _stopped_at(step, past)
         return Finish("succeeded")

@@ -156,8 +156,8 @@ def _start(run: Run, laid_out: list[Step], move: Start, worker: str) -> Claim | 
     if run.state == RunState.WAITING:
         _resume(run)
     taken: Claim | None = None
-    for name in move.steps:
-        step = by_name[name]
+    for ask in move.steps:
+        step = by_name[ask.path, ask.iteration]
         steps.make_ready(step)
         if worker and taken is None:
             taken = claims.claim(step_id=step.pk, kind=AttemptKind.TURN, worker=worker)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.models import RUN_FINAL, STEP_FINAL, RunState, StepState
-from orchestrator.patterns.base import Finish, History, PastStep, PlannedStep, Start, Wait
+from orchestrator.patterns.base import Ask, Finish, History, PastStep, PlannedStep, Start, Wait
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.patterns.sequential import PASSED
 
@@ -27,15 +27,15 @@ def histories(draw: st.DrawFn) -> History:
 
 
 def test_a_new_run_starts_with_its_first_step() -> None:
-    assert decide(History(PLAN)) == Start([("a", 0)])
+    assert decide(History(PLAN)) == Start([Ask("a")])
 
 
 def test_the_next_step_starts_when_the_one_before_it_succeeded() -> None:
-    assert decide(past(a="succeeded", b="blocked")) == Start([("b", 0)])
+    assert decide(past(a="succeeded", b="blocked")) == Start([Ask("b")])
 
 
 def test_a_skipped_step_lets_the_next_one_start() -> None:
-    assert decide(past(a="skipped")) == Start([("b", 0)])
+    assert decide(past(a="skipped")) == Start([Ask("b")])
 
 
 def test_a_run_waits_with_its_step_and_says_for_what() -> None:
@@ -60,7 +60,8 @@ def test_no_step_starts_before_every_step_before_it_passed(history: History) -> 
     move = decide(history)
     if not isinstance(move, Start):
         return
-    [(path, _)] = move.steps
+    [ask] = move.steps
+    path = ask.path
     place = [step.path for step in history.plan].index(path)
     for step in history.plan[:place]:
         assert latest_state(history, step.path) in PASSED
@@ -89,7 +90,7 @@ def test_every_run_ends_whatever_its_steps_come_to(
             assert move.state in RUN_FINAL | {RunState.ESCALATED}
             return
         assert isinstance(move, Start), "a step that reached its end is never waited for"
-        for path, _ in move.steps:
+        for path in [ask.path for ask in move.steps]:
             assert path not in states, "no step starts twice"
             states[path] = data.draw(st.sampled_from(sorted([*STEP_FINAL, "escalated"])))
     raise AssertionError("the run did not end")

@@ -14,7 +14,7 @@ Decider = Literal["rule", "model", "human"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A node of the workflow file, as a pattern sees it. `plan` are a block's declared children."""
+    """A node of the file, as a pattern sees it. `plan` are a block's declared children."""
 
     path: str
     agent: str = ""

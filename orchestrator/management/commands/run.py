@@ -17,11 +17,10 @@ from governance.models import Person
 from governance.refusals import Refusal
 from orchestrator.management.following import follow, one_line, pending_gates
 from orchestrator.models import Run, RunState
+from orchestrator.selectors.leadership import STEWARD, is_held
 from orchestrator.selectors.run_view import RunView
 from orchestrator.selectors.runs import run_for
 from orchestrator.services.launching import launch
-from orchestrator.services.leadership import is_held
-from orchestrator.services.steward import ROLE
 from orchestrator.workflow.problems import WorkflowFileError
 
 DEMO_INITIATOR = "demo-initiator"
@@ -128,7 +127,7 @@ def instance_runs() -> bool:
     if settings.RUNNING is not None:
         return True
     try:
-        return bool(settings.DATABASE_URL) and is_held(role=ROLE)
+        return bool(settings.DATABASE_URL) and is_held(role=STEWARD)
     except DatabaseError:
         return False
 

@@ -1,8 +1,8 @@
 """Follows a run in a terminal: a moving picture on a TTY, one line per news anywhere else."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from time import sleep
 from typing import Protocol
 from uuid import UUID
 
@@ -48,7 +48,7 @@ def follow(look: Look, out: Terminal, *, until: Callable[[RunView], bool]) -> Ru
         if until(run):
             screen.close()
             return run
-        time.sleep(POLL_SECONDS)
+        sleep(POLL_SECONDS)
 
 
 def gate_address(gate_id: UUID) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance.models import Action, Exhibit, Gate, Outcome
+from governance.reasons import words_of
 from governance.refusals import Refusal
 from governance.services import actions
 from governance.services.actions import Prepared, Proposed
@@ -104,9 +105,9 @@ def place(step: Step, proposed: Proposed, held_output: Mapping[str, Any]) -> Non
 
 
 def denial(proposed: Proposed) -> str:
-    """Say in one sentence why policy denied."""
-    reasons = ", ".join(proposed.verdict.reasons) or _("no policy permits it")
-    return _("Policy denied the action: %(reasons)s.") % {"reasons": reasons}
+    """Say why policy denied, in the words people read for its reasons."""
+    words = words_of(proposed.verdict.reasons or ["no_grant"])
+    return _("Policy denied the action. %(reasons)s") % {"reasons": words}
 
 
 def _attached_by_agents(step: Step) -> list[Exhibit]:

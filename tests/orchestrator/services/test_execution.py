@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from governance import adapters
 from governance.adapters import EffectRefusedError, EffectUnknownError
-from governance.models import Action, Effect, EffectClass, Gate, Warrant
+from governance.models import Action, Agent, Effect, EffectClass, Gate, Warrant
 from orchestrator.models import Run, Step
 from orchestrator.services import execution
 from orchestrator.services.sweep import sweep
@@ -299,7 +299,7 @@ def test_facts_that_cannot_be_had_are_waited_for_and_the_approval_stands(
 
 def test_a_suspended_agents_approval_is_worth_nothing(home: House, run: Run) -> None:
     approve(home)
-    governance.Agent.objects.filter(slug="clerk").update(lifecycle="suspended")
+    Agent.objects.filter(slug="clerk").update(lifecycle="suspended")
     assert execute(run)
     run.refresh_from_db()
     assert (run.state, run.error_code) == ("failed", "agent_not_active")

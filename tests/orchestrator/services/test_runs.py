@@ -1,6 +1,7 @@
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -141,7 +142,7 @@ def test_a_run_whose_event_cannot_be_written_does_not_exist(home: House) -> None
 
 def test_the_same_text_is_the_same_workflow_in_each_domain(home: House) -> None:
     text = make.document(step("a", "style"))
-    fields = {"text": text, "filename": "f", "git_commit": "", "actor": TESTER}
+    fields: dict[str, Any] = {"text": text, "filename": "f", "git_commit": "", "actor": TESTER}
     first = workflows.save(domain=home.domain, **fields)
     assert workflows.save(domain=home.domain, **fields) == first
     assert recorded().count("workflow.saved") == 1

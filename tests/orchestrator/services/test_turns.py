@@ -138,7 +138,7 @@ def test_an_action_that_policy_denies_fails_the_step_and_the_run(home: House) ->
     drive(run, "write")
     run.refresh_from_db()
     assert (run.state, run.error_code) == ("failed", "policy_denied")
-    assert "sealed_ledger" in run.error_detail
+    assert run.error_detail == "Policy denied the action. Sealed ledger."
 
 
 def test_a_proposal_with_wrong_arguments_fails_the_step(home: House) -> None:

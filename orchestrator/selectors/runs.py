@@ -57,11 +57,12 @@ def visible_run(person: Any, run_id: UUID | str) -> Run:
 
 def run_for(person: Any, run_id: UUID | str) -> RunView:
     """Return everything the run's page shows; raises Refusal `not_found` (404)."""
+    # Read before the rest: what happens meanwhile is then fetched again, and never missed.
+    seq = _head_of(run_id)
     run = visible_run(person, run_id)
     laid_out = _steps(run)
     gates = _gates(run)
     effects = _effects(run)
-    seq = Stream.objects.filter(kind="run", object_id=str(run.pk)).values_list("last_seq")
     return RunView(
         id=run.pk,
         domain_id=run.domain_id,
@@ -81,13 +82,18 @@ def run_for(person: Any, run_id: UUID | str) -> RunView:
         finished_at=run.finished_at,
         deadline_at=run.deadline_at,
         elapsed_ms=_elapsed(run),
-        seq=next((row[0] for row in seq), 0),
+        seq=seq,
         lanes=lanes_of(run, laid_out, gates, effects),
         steps=laid_out,
         gates=gates,
         effects=effects,
         exhibits=_exhibits(run),
     )
+
+
+def _head_of(run_id: UUID | str) -> int:
+    heads = Stream.objects.filter(kind="run", object_id=str(run_id))
+    return heads.values_list("last_seq", flat=True).first() or 0
 
 
 def _row(run: Run) -> RunRow:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from governance.templatetags.interface import lasting
 from governance.templatetags.looks import Look, bar_look, look
+from orchestrator.selectors.checkpoints import FAILED, HELD, Judgement
 from orchestrator.selectors.run_view import Bar, Lane, RunView, StepRow
 from orchestrator.views import scale
 
@@ -23,7 +24,6 @@ MOST_ROWS = 6
 PHONE, DESK = 300, 620
 LETTER = 6.6
 PADDING = {"work": 16, "effect": 16, "wait": 32, "fold": 110}
-APART_FROM_EDGE = 3.0
 LOST = frozenset({"failed", "stale", "crashed"})
 
 
@@ -67,7 +67,7 @@ class Flag:
 
     x: str
     y: int
-    look: Look
+    tone: str
     words: str
 
 
@@ -122,13 +122,13 @@ class Drawing:
     live: bool
 
 
-def draw(run: RunView, checkpoints: Mapping[str, Sequence[str]] | None = None) -> Drawing:
-    """Lay out a run. `checkpoints` are the messages of the workflow's checkpoints by step."""
+def draw(run: RunView, judgements: Mapping[str, Judgement]) -> Drawing:
+    """Lay out a run. `judgements` are those of its checkpoints by step."""
     bars = [bar for lane in run.lanes for bar in lane.bars]
     end_ms = max([run.elapsed_ms, *(bar.end_ms or 0 for bar in bars)])
     busy = ((b.start_ms, _end(b, end_ms)) for b in bars if b.kind != "wait")
     axis = scale.build(busy, end_ms=end_ms, live=not run.is_final)
-    lanes = (_lane(run, lane, axis, checkpoints or {}) for lane in run.lanes)
+    lanes = (_lane(run, lane, axis, judgements) for lane in run.lanes)
     return Drawing(
         lanes=tuple(lanes),
         ticks=tuple(_ticks(axis)),
@@ -150,7 +150,7 @@ def _end(bar: Bar, end_ms: int) -> int:
 
 
 def _lane(
-    run: RunView, lane: Lane, axis: scale.Scale, checkpoints: Mapping[str, Sequence[str]]
+    run: RunView, lane: Lane, axis: scale.Scale, judgements: Mapping[str, Judgement]
 ) -> DrawnLane:
     steps = [step for step in run.steps if step.agent_id == lane.agent_id]
     rows = _rows(lane.bars)
@@ -160,7 +160,7 @@ def _lane(
         agent=lane.agent,
         look=look(_standing(steps), "step"),
         marks=marks,
-        flags=tuple(_flags(lane.bars, rows, axis, steps, checkpoints)),
+        flags=tuple(_flags(lane.bars, rows, axis, steps, judgements)),
         height=ROW * (max(rows, default=0) + 1) + TOP,
         note="" if lane.bars else _idle(run),
         gate=next((m.url for m in marks if m.url and m.growing), ""),
@@ -241,35 +241,36 @@ def _flags(
     rows: Sequence[int],
     axis: scale.Scale,
     steps: Sequence[StepRow],
-    checkpoints: Mapping[str, Sequence[str]],
+    judgements: Mapping[str, Judgement],
 ) -> Iterator[Flag]:
     for step in steps:
-        if not checkpoints.get(step.path):
-            continue
+        judgement = judgements.get(step.path)
         work = [(b, r) for b, r in zip(bars, rows, strict=True) if _ended_work(b, step)]
-        if not work:
+        if judgement is None or not work:
             continue
         bar, row = work[-1]
-        seen, words = _verdict_of(step)
-        yield Flag(percent(axis.at(_end(bar, axis.end_ms))), TOP + ROW * row, seen, words)
+        tone, words = _judged(judgement, step)
+        yield Flag(percent(axis.at(_end(bar, axis.end_ms))), TOP + ROW * row, tone, words)
 
 
 def _ended_work(bar: Bar, step: StepRow) -> bool:
     return bar.kind == "work" and bar.step_path == step.path and bar.end_ms is not None
 
 
-def _verdict_of(step: StepRow) -> tuple[Look, str]:
-    if step.error_code.startswith("checkpoint"):
-        return Look("bad", "flag-off", ""), _("Checkpoint: the run stopped here")
+def _judged(judgement: Judgement, step: StepRow) -> tuple[str, str]:
+    if judgement.type == HELD:
+        return "good", _("Checkpoint passed")
+    if judgement.type == FAILED:
+        return "bad", _("Checkpoint stopped the run: %(why)s") % {"why": judgement.message}
     if step.state == "succeeded":
-        return Look("good", "flag", ""), _("Checkpoint passed")
-    return Look("wait", "flag", ""), _("Checkpoint: waits for people")
+        return "good", _("Checkpoint passed because people let it")
+    return "wait", _("Checkpoint asks people: %(why)s") % {"why": judgement.message}
 
 
 def _ticks(axis: scale.Scale) -> Iterator[DrawnTick]:
     for tick in axis.ticks():
-        anchor = "start" if tick.left < APART_FROM_EDGE else "middle"
-        if tick.left > scale.WHOLE - APART_FROM_EDGE:
+        anchor = "start" if tick.left < scale.EDGE else "middle"
+        if tick.left > scale.WHOLE - scale.EDGE:
             anchor = "end"
         is_now = bool(axis.pace) and tick.ms == axis.end_ms
         yield DrawnTick(percent(tick.left), anchor, _moment(tick.ms), tick.minor, tick.ms, is_now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -11,16 +12,20 @@ from django.views.decorators.http import require_safe
 
 from audit.selectors.events import EventRow, events_for
 from audit.types import StreamKey
-from governance.models import Person
+from governance.models import Domain, Person
+from governance.selectors import people
 from governance.views.answering import page
 from orchestrator.selectors import runs as selector
-from orchestrator.selectors import workflows
 from orchestrator.selectors.approvals import approvals_of
+from orchestrator.selectors.checkpoints import judgements_of
+from orchestrator.selectors.findings import findings_of
 from orchestrator.selectors.run_view import RunView
+from orchestrator.selectors.workflows import visible_workflow
 from orchestrator.views import steps, story
 from orchestrator.views.lanes import draw
 from orchestrator.views.receipt import receipt_of
 from orchestrator.views.showing import counting, in_full, in_short
+from orchestrator.workflow.definition import from_plain
 
 TAIL = 12
 
@@ -42,20 +47,25 @@ def run_fragment(request: HttpRequest, run_id: UUID) -> HttpResponse:
 def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     person = cast("Person", request.user)
     view = selector.run_for(person, run_id)
-    approvals = approvals_of(view)
-    workflow = workflows.workflow_for(person, view.workflow_id)
-    checkpoints = {step.id: step.checkpoints for step in workflow.steps}
+    workflow = visible_workflow(person, view.workflow_id)
+    related = steps.Related(
+        definition=from_plain(workflow.definition),
+        approvals=approvals_of(view),
+        judgements=judgements_of(view),
+        findings=findings_of(view),
+    )
     return {
         "run": view,
         "counting": counting(),
         "subject": in_short(view.inputs),
         "inputs": in_full(view.inputs),
         "elapsed": view.elapsed_ms / 1000,
-        "story": story.tell(view, approvals),
-        "drawing": draw(view, checkpoints),
-        "steps": steps.shown(view, approvals, checkpoints),
-        "receipt": receipt_of(view, approvals),
+        "story": story.tell(view, related.approvals),
+        "drawing": draw(view, related.judgements),
+        "steps": steps.shown(view, related),
+        "receipt": receipt_of(view, related.approvals),
         "events": _last_events(person, view),
+        "audit_url": _audit_url(person, workflow.domain, view),
         "fragment_url": reverse("run-fragment", args=[view.id]),
     }
 
@@ -63,3 +73,9 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
 def _last_events(person: Person, view: RunView) -> Sequence[EventRow]:
     stream = events_for(person, StreamKey("run", str(view.id)), after=max(view.seq - TAIL, 0))
     return list(reversed(stream.events)) if stream else []
+
+
+def _audit_url(person: Person, domain: Domain, view: RunView) -> str:
+    if "read_audit" not in people.permissions_for(person, domain):
+        return ""
+    return f"{reverse('audit')}?{urlencode({'stream': f'run:{view.id}'})}"

@@ -14,6 +14,7 @@ HEADROOM = 8.0
 SHORTEST_LIVE_MS = 2000
 FEW_TICKS = 5
 APART = 10.0
+EDGE = 3.0
 APART_ON_A_PHONE = 24.0
 STEPS_MS = (
     *(100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000),
@@ -90,7 +91,7 @@ class Scale:
         kept: dict[int, float] = {}
         for ms in wanted:
             left = self.at(ms)
-            if all(abs(left - other) >= APART for other in kept.values()):
+            if all(abs(left - other) >= _room_between(left, other) for other in kept.values()):
                 kept[ms] = left
         return tuple(_graded(sorted(kept.items())))
 
@@ -100,6 +101,12 @@ class Scale:
         step = next((s for s in STEPS_MS if s * FEW_TICKS >= length), STEPS_MS[-1])
         for stretch in plain:
             yield from range(-(-stretch.start_ms // step) * step, stretch.end_ms, step)
+
+
+def _room_between(one: float, other: float) -> float:
+    # A name at an edge stands inside of it instead of around its mark.
+    at_edge = min(one, other) < EDGE or max(one, other) > WHOLE - EDGE
+    return APART * 1.5 if at_edge else APART
 
 
 def build(busy: Iterable[Span], *, end_ms: int, live: bool) -> Scale:

@@ -1,5 +1,7 @@
 """The pages of workflows: the versions, one version, and the form that starts a run of it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,10 +17,20 @@ from governance.selectors import people
 from governance.views.answering import page
 from orchestrator.models import Workflow
 from orchestrator.selectors import workflows as selector
+from orchestrator.selectors.workflow_view import WorkflowStepRow, WorkflowView
 from orchestrator.services import runs
 from orchestrator.views.start_form import StartForm
+from orchestrator.workflow.definition import CheckpointRule, Definition, from_plain
 
 OPERATE = "operate_runs"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step of the file and the rules of its checkpoint."""
+
+    row: WorkflowStepRow
+    rules: Sequence[CheckpointRule]
 
 
 @page
@@ -43,11 +55,13 @@ def workflow(request: HttpRequest, workflow_id: UUID) -> HttpResponse:
     """Show one version: its steps in order, who does them, where it stops, and its text."""
     person = cast("Person", request.user)
     view = selector.workflow_for(person, workflow_id)
+    target = selector.visible_workflow(person, workflow_id)
     properties = view.inputs.get("properties", {})
     context = {
         "workflow": view,
+        "steps": _steps(view, from_plain(target.definition)),
         "inputs": [_input(name, part, view.inputs) for name, part in properties.items()],
-        "may_start": _may_start(person, selector.visible_workflow(person, workflow_id).domain),
+        "may_start": _may_start(person, target.domain),
     }
     return render(request, "orchestrator/workflow.html", context)
 
@@ -83,6 +97,11 @@ def _started(target: Workflow, person: Person, form: StartForm) -> HttpResponse 
 
 def _may_start(person: Person, domain: Domain) -> bool:
     return OPERATE in people.permissions_for(person, domain)
+
+
+def _steps(view: WorkflowView, definition: Definition) -> list[PlannedStep]:
+    rules = {plan.id: plan.checkpoint for plan in definition.steps}
+    return [PlannedStep(row, rules[row.id]) for row in view.steps]
 
 
 def _input(name: str, part: dict[str, Any], schema: Any) -> dict[str, str]:

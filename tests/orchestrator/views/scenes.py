@@ -141,10 +141,15 @@ def run(place: Studio, state: str, ago: float, lasted: float | None = None, **mo
 
 def lay_out(place: Studio, of: Run, stood: Mapping[str, Tries]) -> dict[str, Step]:
     """Give the run its steps and their tries; what is not named has not started."""
-    return {
+    steps = {
         path: _step(place, of, position, path, stood.get(path, Tries("blocked")))
         for position, path in enumerate(PLAN)
     }
+    for path in {"style", "security"} & stood.keys():
+        if steps[path].state == "succeeded":
+            _attach(steps[path], NAMES[path], FINDINGS if path == "style" else [])
+            _tell(of, "checkpoint.held", step=path)
+    return steps
 
 
 def stop_at_gate(
@@ -222,10 +227,10 @@ def carry_out(gate: Gate, begin: float, end: float | None, state: str = "succeed
 
 GOOD = {
     "style": Tries(
-        "succeeded", [(0.1, 1.4, "succeeded")], output={"findings": FINDINGS, "files": 4}
+        "succeeded", [(0.1, 1.4, "succeeded")], output={"critical": 0, "major": 1, "files": 4}
     ),
     "security": Tries(
-        "succeeded", [(1.5, 4.1, "succeeded")], output={"findings": [], "critical": 0}
+        "succeeded", [(1.5, 4.1, "succeeded")], output={"critical": 0, "notes": ["a", "b"]}
     ),
     "compliance": Tries(
         "succeeded", [(4.2, 4.9, "succeeded")], output={"signed": True, "issues": ["#12"]}
@@ -239,7 +244,6 @@ def waiting(place: Studio, ago: float = 760) -> Run:
     stood = {**GOOD, "merge": Tries("awaiting_approval", [(5.0, 5.6, "proposed")])}
     steps = lay_out(place, made, stood)
     stop_at_gate(place, steps["merge"], 5.6)
-    _exhibit(place, steps["security"], "Bandit report")
     _tell(made, "run.waiting", reason="awaiting_approval")
     return made
 
@@ -275,7 +279,9 @@ def failed(place: Studio, ago: float = 20000) -> Run:
     why = ("checkpoint_failed", "The style check found a critical problem.")
     made = run(place, "failed", ago, 5.2, error_code=why[0], error_detail=why[1])
     crashed = [(0.1, 1.2, "crashed"), (1.6, 2.9, "failed"), (4.0, 5.1, "failed")]
-    lay_out(place, made, {"style": Tries("failed", crashed, why)})
+    steps = lay_out(place, made, {"style": Tries("failed", crashed, why)})
+    _attach(steps["style"], "Style", FINDINGS)
+    _tell(made, "checkpoint.failed", step="style", message=why[1])
     return made
 
 
@@ -360,16 +366,16 @@ def _action(place: Studio, step: Step) -> Action:
     )
 
 
-def _exhibit(place: Studio, step: Step, name: str) -> None:
+def _attach(step: Step, name: str, findings: Sequence[Mapping[str, Any]]) -> None:
     Exhibit.objects.create(
-        domain=place.domain,
+        domain=step.run.domain,
         run_id=step.run_id,
         step_path=step.path,
         agent=step.agent,
         name=name,
         kind="findings",
         trust="agent",
-        content={},
+        content={"findings": list(findings)},
         digest=DIGEST,
     )
 

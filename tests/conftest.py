@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 
 from orchestrator.celery import app
 from orchestrator.supervisor import valkey
-from tests.harness import databases, network, postgres, races
+from tests.harness import browsers, databases, network, postgres, races
 from tests.harness.workers import Workers
 
 SERVER = pytest.StashKey[ExitStack]()
@@ -51,10 +51,21 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("e2e") and not config.getoption("--e2e"):
-            item.add_marker(pytest.mark.skip(reason="drives a browser: --e2e"))
+        if item.get_closest_marker("e2e") and (why := why_no_browser(config)):
+            item.add_marker(pytest.mark.skip(reason=why))
         if item.get_closest_marker("postgres") and not config.getoption("--postgres"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: --postgres"))
+
+
+def why_no_browser(config: pytest.Config) -> str:
+    """Return why browser tests are skipped; where it counts, they fail instead."""
+    if not config.getoption("--e2e"):
+        return "drives a browser: --e2e"
+    if browsers.executable():
+        return ""
+    if os.environ.get("CI") == "true":
+        pytest.exit("--e2e needs Chromium, and CI=true skips nothing", returncode=4)
+    return "no Chromium on this machine: `apt install chromium` or install Chrome"
 
 
 @pytest.fixture(scope="session", autouse=True)

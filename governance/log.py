@@ -110,6 +110,7 @@ NAMES: Mapping[str, tuple[type[Model], str]] = {
 WRITTEN_ONCE = (
     "governance.Action",
     "governance.Verdict",
+    "governance.Exhibit",
     "governance.Review",
     "governance.Decision",
 )

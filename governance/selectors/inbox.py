@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,6 @@ from governance.selectors.clock import database_now
 from governance.selectors.eligibility import Circle, circles_among, demands_of
 from governance.selectors.gate_view import GateRow, InboxPage
 from governance.selectors.people import find_domain, permissions_for, team_slugs_of
-from governance.selectors.whole_gate import state_at
 
 MOST_ROWS = 100
 MOST_COUNTED = 100
@@ -50,7 +49,9 @@ def inbox_for(
 def rows_for(person: Person, gate_ids: Iterable[str]) -> tuple[GateRow, ...]:
     """Return the rows of these gates as they are now, newest first; unknown ones are left out."""
     found = _visible_to(person).filter(pk__in=list(gate_ids)[:MOST_ROWS])
-    return _rows(person, list(found.select_related(*_AROUND).order_by("-opened_at", "pk")))
+    ordered = found.select_related(*_AROUND).order_by("-opened_at", "pk")
+    now = database_now()
+    return tuple(_overdue(row, now) for row in _rows(person, list(ordered)))
 
 
 def waiting_count_for(person: Person) -> int:
@@ -150,22 +151,26 @@ def _rows(person: Person, gates: Sequence[Gate]) -> tuple[GateRow, ...]:
     people |= {r.person_id: r.person for given in reviews.values() for r in given}
     groups = {seat.group for rows in seats.values() for seat in rows}
     circles = circles_among(list(people.values()), [gate.action for gate in gates], groups)
-    now = database_now()
     return tuple(
-        _row(person, gate, _Table(seats[gate.pk], reviews[gate.pk], circle), now)
+        _row(person, gate, _Table(seats[gate.pk], reviews[gate.pk], circle))
         for gate, circle in zip(gates, circles, strict=True)
     )
 
 
-def _row(person: Person, gate: Gate, table: _Table, now: datetime) -> GateRow:
+def _overdue(row: GateRow, now: datetime) -> GateRow:
+    if row.state != GateState.PENDING or row.expires_at > now:
+        return row
+    label = str(GateState.EXPIRED.label)
+    return replace(row, state=GateState.EXPIRED.value, state_label=label, mine=False)
+
+
+def _row(person: Person, gate: Gate, table: _Table) -> GateRow:
     action, agent = gate.action, gate.action.agent
     filled = ballots.count(table.seats, table.reviews, table.circle).filled
-    state = state_at(gate, now)
-    mine = state is GateState.PENDING and table.has_place_for(person)
     return GateRow(
         id=str(gate.pk),
-        state=state.value,
-        state_label=str(state.label),
+        state=gate.state,
+        state_label=gate.get_state_display(),
         sentence=gate.sentence,
         risk=gate.risk,
         risk_label=str(Risk(gate.risk).label),
@@ -178,7 +183,7 @@ def _row(person: Person, gate: Gate, table: _Table, now: datetime) -> GateRow:
         run_id=str(action.run_id or ""),
         filled=sum(len(sitting) for sitting in filled.values()),
         needed=sum(seat.min_count for seat in table.seats),
-        mine=mine,
+        mine=gate.state == GateState.PENDING and table.has_place_for(person),
         is_delta=gate.delta_of_id is not None,
         opened_at=gate.opened_at,
         expires_at=gate.expires_at,

@@ -47,7 +47,9 @@ class WholeGate:
     @property
     def state(self) -> GateState:
         """Return where the gate stands by the database's clock, labelled or not."""
-        return state_at(self.gate, self.now)
+        state = GateState(self.gate.state)
+        overdue = state is GateState.PENDING and self.gate.expires_at <= self.now
+        return GateState.EXPIRED if overdue else state
 
     @property
     def demands(self) -> list[Demand]:
@@ -80,13 +82,6 @@ def whole(gate_id: uuid.UUID | str) -> WholeGate | None:
     exhibits = list(gate.exhibits.select_related("agent").order_by("created_at", "pk"))
     circle = circle_of(gate.action, [seat.group for seat in seats])
     return WholeGate(gate, seats, exhibits, circle, database_now())
-
-
-def state_at(gate: Gate, now: datetime) -> GateState:
-    """Return where a gate stands when the database's clock says `now`."""
-    state = GateState(gate.state)
-    overdue = state is GateState.PENDING and gate.expires_at <= now
-    return GateState.EXPIRED if overdue else state
 
 
 def reviews_of(gate: Gate) -> list[Review]:

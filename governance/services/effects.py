@@ -73,7 +73,7 @@ def succeed(*, effect_id: uuid.UUID | str, fence: int, response: Mapping[str, An
     """Keep the response. `commit_seq` counts a run's effects, so that undoing goes backwards."""
     with recording():
         effect = _load(effect_id)
-        _move(effect, EffectState.SUCCEEDED, fence=fence, **_outcome(effect, response))
+        _move(effect, EffectState.SUCCEEDED, _in_flight(fence), **_outcome(effect, response))
         _record(effect, "effect.succeeded", WORKER, response=dict(response))
     return effect
 
@@ -82,7 +82,7 @@ def fail(*, effect_id: uuid.UUID | str, fence: int, error: str) -> Effect:
     """Say that the target refused and that certainly nothing happened."""
     with recording():
         effect = _load(effect_id)
-        _move(effect, EffectState.FAILED, fence=fence, error=error)
+        _move(effect, EffectState.FAILED, _in_flight(fence), error=error)
         _record(effect, "effect.failed", WORKER, error=error)
     return effect
 
@@ -91,7 +91,7 @@ def mark_unknown(*, effect_id: uuid.UUID | str, fence: int, error: str) -> Effec
     """Say that nobody can tell whether it happened; from here only a person settles it."""
     with recording():
         effect = _load(effect_id)
-        _move(effect, EffectState.UNKNOWN, fence=fence, error=error)
+        _move(effect, EffectState.UNKNOWN, _in_flight(fence), error=error)
         _record(effect, "effect.unknown", WORKER, error=error)
     return effect
 
@@ -107,12 +107,12 @@ def reconcile(
     """Settle an unknown effect by what a person found out. The caller checked that they may."""
     with recording():
         effect = _load(effect_id)
-        actor = Actor.person(person.pk)
+        actor, unknown = Actor.person(person.pk), {"state": EffectState.UNKNOWN}
         if happened:
-            _move(effect, EffectState.RECONCILED, **_outcome(effect, response or {}))
+            _move(effect, EffectState.RECONCILED, unknown, **_outcome(effect, response or {}))
             _record(effect, "effect.reconciled", actor, note=note)
         else:
-            _move(effect, EffectState.FAILED, error=note)
+            _move(effect, EffectState.FAILED, unknown, error=note)
             _record(effect, "effect.failed", actor, error=note)
     return effect
 
@@ -121,7 +121,7 @@ def mark_compensated(*, effect_id: uuid.UUID | str, response: Mapping[str, Any])
     """Say that the effect was undone; repeating the undo is the adapter's business."""
     with recording():
         effect = _load(effect_id)
-        _move(effect, EffectState.COMPENSATED)
+        _move(effect, EffectState.COMPENSATED, {})
         _record(effect, "effect.compensated", WORKER, response=dict(response))
     return effect
 
@@ -151,11 +151,14 @@ def _next_in_run(effect: Effect) -> int:
     return (of_run.aggregate(last=Max("commit_seq"))["last"] or 0) + 1
 
 
-def _move(effect: Effect, to: EffectState, *, fence: int | None = None, **changes: Any) -> None:
-    """Move by one conditional UPDATE; a fence that is given must be the effect's own."""
+def _in_flight(fence: int) -> dict[str, Any]:
+    return {"state": EffectState.IN_FLIGHT, "fence": fence}
+
+
+def _move(effect: Effect, to: EffectState, expected: Mapping[str, Any], **changes: Any) -> None:
+    """Move by one conditional UPDATE, from what is expected and from nowhere else."""
     sources = [state for state, onward in EFFECT_TRANSITIONS.items() if to in onward]
-    held = {} if fence is None else {"fence": fence}
-    found = Effect.objects.filter(pk=effect.pk, state__in=sources, **held)
+    found = Effect.objects.filter(pk=effect.pk, state__in=sources).filter(**expected)
     if found.update(state=to, finished_at=Now(), **changes) != 1:
         raise _stale(effect)
     effect.refresh_from_db()

@@ -29,7 +29,7 @@ from governance.models import (
     WarrantState,
 )
 from governance.policy.evaluate import PolicyVerdict
-from governance.refusals import Refusal
+from governance.refusals import Forbidden, Refusal
 from governance.selectors.whole_gate import reviews_of, whole
 from governance.services import actions, effects, gates, verdicts
 from governance.services.actions import Prepared, Proposed
@@ -221,16 +221,19 @@ def _names(policies: set[tuple[str, str]]) -> list[str]:
     return sorted(name for name, _content in policies) or ["verdict"]
 
 
-def _drift(warrant: Warrant, now: Prepared, changed: Sequence[str]) -> Drifted:
+def _drift(warrant: Warrant, now: Prepared, changed: Sequence[str]) -> Drifted | Refused:
     """Void what was approved and ask about what is different, in this one transaction."""
     gate = warrant.gate
     _void(warrant, ", ".join(changed))
-    proposed = actions.propose(
-        prepared=now,
-        exhibits=_carried(gate, now) if gate else (),
-        rationale=warrant.action.rationale,
-        delta_of=gate,
-    )
+    try:
+        proposed = actions.propose(
+            prepared=now,
+            exhibits=_carried(gate, now) if gate else (),
+            rationale=warrant.action.rationale,
+            delta_of=gate,
+        )
+    except Forbidden as problem:  # the agent was suspended at this very moment
+        return Refused(problem.code, problem.detail)
     return Drifted(proposed, tuple(changed))
 
 

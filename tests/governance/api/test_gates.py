@@ -31,9 +31,12 @@ def client_of(someone: Person) -> APIClient:
 
 
 def client_with_token(holder: Person | Agent) -> APIClient:
-    kind = "agent" if isinstance(holder, Agent) else "person"
     _token, secret = tokens.issue(
-        **{kind: holder}, name="test", ttl=timedelta(hours=1), actor=make.TESTER
+        person=holder if isinstance(holder, Person) else None,
+        agent=holder if isinstance(holder, Agent) else None,
+        name="test",
+        ttl=timedelta(hours=1),
+        actor=make.TESTER,
     )
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")

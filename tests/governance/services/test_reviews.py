@@ -229,7 +229,7 @@ def test_what_was_not_shown_whole_can_be_rejected_but_not_approved(home: make.Ho
 
 
 def test_an_exhibit_edited_behind_its_digest_blocks_approval(home: make.House, gate: Gate) -> None:
-    Exhibit.objects.update(content={"added": ["something else"]})
+    make.tamper(Exhibit.objects.get(), content={"added": ["something else"]})
     assert refused(gate, home.grace).code == "incomplete_presentation"
 
 

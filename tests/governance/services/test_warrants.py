@@ -286,7 +286,7 @@ def test_an_envelope_edited_behind_its_digest_never_runs(
         other = home.guarded.with_name("guarded-other.txt")
         other.write_text("first\n")
         action.envelope["arguments"]["ledger"] = str(other)
-    Action.objects.filter(pk=action.pk).update(envelope=action.envelope)
+    make.tamper(action, envelope=action.envelope)
     assert refused(warrant).code == "digest_mismatch"
     assert states(warrant) == ("void", "void")
     assert make.lines_in(home.guarded) == 0

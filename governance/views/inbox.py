@@ -35,10 +35,11 @@ def inbox_news(request: HttpRequest) -> HttpResponse:
     says so, and one that arrived is only counted, so that no row moves under a pointer. An empty
     page has nothing to keep still and gets the whole list.
     """
+    person = cast("Person", request.user)
     mine, others = _ids(request.GET.get("mine", "")), _ids(request.GET.get("others", ""))
     if not mine and not others:
-        return render(request, "gates/inbox_list.html", _waiting(request))
-    person = cast("Person", request.user)
+        context = _waiting(request) | {"waiting": selector.waiting_count_for(person)}
+        return render(request, "gates/inbox_list.html", context)
     rows = selector.rows_for(person, [*mine, *others])
     context = {
         "mine": [row for row in rows if row.id in mine],
@@ -75,7 +76,6 @@ def _waiting(request: HttpRequest) -> dict[str, Any]:
         "mine": mine,
         "others": others,
         "news": 0,
-        "waiting": selector.waiting_count_for(person),
         "domain": people.domain_for(person),
         "news_url": f"{reverse('inbox-news')}?{urlencode(shown, safe=',')}",
         "first_url": reverse("inbox") if before else "",

@@ -12,9 +12,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
-from django.db.models import Model
-
 from audit.services.events import recording
 from audit.types import Actor
 from governance import adapters
@@ -29,7 +26,6 @@ from governance.models import (
     Gate,
     Person,
     Review,
-    Team,
     Tool,
     Warrant,
 )
@@ -213,13 +209,6 @@ def member(username: str, domain: Domain, **fields: Any) -> Person:
     return someone
 
 
-def team(domain: Domain, slug: str, *people: Person) -> Team:
-    """Create a team of these people."""
-    made = Team.objects.create(domain=domain, slug=slug, name=slug.capitalize())
-    made.people.add(*people)
-    return made
-
-
 def agent(domain: Domain, owner: Person, sponsor: Person, **fields: Any) -> Agent:
     """Register an active agent of the class that may write ledgers."""
     return agents.register(
@@ -401,19 +390,3 @@ def performed(warrant: Warrant) -> Effect | None:
         envelope["arguments"], envelope["pins"], effect_key=effect.effect_key, fence=effect.fence
     )
     return effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-
-
-def tamper(row: Model, **changes: Any) -> None:
-    """Change a row that triggers protect, as somebody who owns the database could."""
-    table = row._meta.db_table
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        else:
-            cursor.execute(
-                "SELECT name FROM sqlite_master WHERE tbl_name = %s AND type = 'trigger'", [table]
-            )
-            for (name,) in cursor.fetchall():
-                cursor.execute(f"DROP TRIGGER {name}")
-    type(row)._default_manager.filter(pk=row.pk).update(**changes)

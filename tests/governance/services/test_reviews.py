@@ -15,6 +15,7 @@ from governance.refusals import Refusal
 from governance.services import exhibits
 from governance.signals import gate_decided
 from tests.factories import governance as make
+from tests.factories import tampering
 from tests.factories.audit import AppendFailedError, failing_append, recorded, size_of_the_log
 
 pytestmark = pytest.mark.django_db
@@ -229,7 +230,7 @@ def test_what_was_not_shown_whole_can_be_rejected_but_not_approved(home: make.Ho
 
 
 def test_an_exhibit_edited_behind_its_digest_blocks_approval(home: make.House, gate: Gate) -> None:
-    make.tamper(Exhibit.objects.get(), content={"added": ["something else"]})
+    tampering.edit(Exhibit.objects.get(), content={"added": ["something else"]})
     assert refused(gate, home.grace).code == "incomplete_presentation"
 
 

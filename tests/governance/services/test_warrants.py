@@ -12,6 +12,7 @@ from governance.models import Action, Effect, Gate, Person, Warrant
 from governance.services import agents, exhibits, warrants
 from governance.services.warrants import Claimed, Drifted, Refused
 from tests.factories import governance as make
+from tests.factories import tampering
 from tests.factories.audit import AppendFailedError, failing_append, recorded, size_of_the_log
 
 pytestmark = pytest.mark.django_db
@@ -286,7 +287,7 @@ def test_an_envelope_edited_behind_its_digest_never_runs(
         other = home.guarded.with_name("guarded-other.txt")
         other.write_text("first\n")
         action.envelope["arguments"]["ledger"] = str(other)
-    make.tamper(action, envelope=action.envelope)
+    tampering.edit(action, envelope=action.envelope)
     assert refused(warrant).code == "digest_mismatch"
     assert states(warrant) == ("void", "void")
     assert make.lines_in(home.guarded) == 0

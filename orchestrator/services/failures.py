@@ -4,12 +4,12 @@ from orchestrator.models import Step
 from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.services import steps
-from orchestrator.workflow.definition import from_plain
+from orchestrator.services.definitions import definition_of
 
 
 def is_last(step: Step) -> bool:
     """Whether no attempt is left after the one under way."""
-    return step.attempts + 1 >= from_plain(step.run.workflow.definition).max_attempts
+    return step.attempts + 1 >= definition_of(step.run.workflow_id).max_attempts
 
 
 def settle(step: Step, error: AgentFailedError) -> None:
@@ -18,7 +18,7 @@ def settle(step: Step, error: AgentFailedError) -> None:
     Three attempts at most (`limits.max_attempts`), then `on_failure` says who is asked. What
     another attempt cannot help is not tried again.
     """
-    definition = from_plain(step.run.workflow.definition)
+    definition = definition_of(step.run.workflow_id)
     if not error.retryable:
         steps.fail(step, error.code, error.detail)
     elif not is_last(step):

@@ -4,7 +4,7 @@ The orchestrator is no process. It is `advance`, a transaction that anybody may 
 it reads what happened, asks the pattern for the next move and makes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -33,10 +33,11 @@ from orchestrator.patterns.base import Finish, History, Move, PastStep, Start, W
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.services import claims, steps
 from orchestrator.services.claims import Claim
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
-from orchestrator.workflow.definition import Definition, from_plain
-from orchestrator.workflow.expressions import holds
+from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.expressions import holds, steps_named
 from orchestrator.workflow.planning import plan_of
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
@@ -77,7 +78,7 @@ def start(
 
 def lock(run_id: UUID) -> Run:
     """Return the run, locked where the database locks rows: the first lock of every use case."""
-    return Run.objects.select_for_update(of=("self",)).select_related("workflow").get(pk=run_id)
+    return Run.objects.select_for_update().get(pk=run_id)
 
 
 def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
@@ -90,12 +91,11 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
         run = lock(run_id)
         if run.state not in _GOES_ON:
             return None
-        definition = from_plain(run.workflow.definition)
-        laid_out = list(run.steps.select_related("run").order_by("position", "iteration"))
-        move = pattern_named(definition.pattern).decide(history_of(definition, laid_out))
+        definition = definition_of(run.workflow_id)
+        move = pattern_named(definition.pattern).decide(_history(run, definition))
         if isinstance(move, Start):
-            return _start(run, laid_out, move, worker)
-        _settle(run, definition, laid_out, move)
+            return _start(run, move, worker)
+        _settle(run, definition, move)
         return None
 
 
@@ -116,19 +116,17 @@ def time_out(*, run_id: UUID) -> bool:
     return True
 
 
-def history_of(definition: Definition, laid_out: list[Step]) -> History:
-    """Return what a pattern may know: the plan, and what became of each step."""
-    past = [
-        PastStep(step.path, step.iteration, step.state, step.output, step.error_code)
-        for step in laid_out
-    ]
-    return History(plan_of(definition), past)
+def outputs_of(run_id: UUID, names: Collection[str]) -> dict[str, Any]:
+    """Return `steps` as expressions see it: the outputs of those named that succeeded."""
+    done = Step.objects.filter(run_id=run_id, path__in=names, state=StepState.SUCCEEDED)
+    rows = done.order_by("iteration").values_list("path", "output")
+    return {path: {"outputs": output} for path, output in rows}
 
 
-def outputs_of(laid_out: list[Step]) -> dict[str, Any]:
-    """Return `steps` as expressions see it: outputs of the steps that succeeded."""
-    done = [step for step in laid_out if step.state == StepState.SUCCEEDED]
-    return {step.path: {"outputs": step.output} for step in done}
+def _history(run: Run, definition: Definition) -> History:
+    columns = ("path", "iteration", "state", "output", "error_code")
+    rows = run.steps.order_by("position", "iteration").values(*columns)
+    return History(plan_of(definition), [PastStep(**row) for row in rows])
 
 
 def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
@@ -151,13 +149,12 @@ def _admit(run: Run, actor: Actor) -> None:
     tell_run(run, "run.started", actor, workflow=name, version=version, inputs=dict(run.inputs))
 
 
-def _start(run: Run, laid_out: list[Step], move: Start, worker: str) -> Claim | None:
-    by_name = {(step.path, step.iteration): step for step in laid_out}
+def _start(run: Run, move: Start, worker: str) -> Claim | None:
     if run.state == RunState.WAITING:
         _resume(run)
     taken: Claim | None = None
     for ask in move.steps:
-        step = by_name[ask.path, ask.iteration]
+        step = run.steps.select_related("run").get(path=ask.path, iteration=ask.iteration)
         steps.make_ready(step)
         if worker and taken is None:
             taken = claims.claim(step_id=step.pk, kind=AttemptKind.TURN, worker=worker)
@@ -166,12 +163,12 @@ def _start(run: Run, laid_out: list[Step], move: Start, worker: str) -> Claim | 
     return taken
 
 
-def _settle(run: Run, definition: Definition, laid_out: list[Step], move: Move) -> None:
+def _settle(run: Run, definition: Definition, move: Move) -> None:
     if isinstance(move, Finish):
         if move.state == RunState.SUCCEEDED:
-            _finish(run, definition, laid_out)
+            _finish(run, definition)
         else:
-            _stop(run, laid_out, move)
+            _stop(run, move)
     elif isinstance(move, Wait) and move.reason in AT_WORK:
         if run.state == RunState.WAITING:
             _resume(run)
@@ -185,9 +182,10 @@ def _resume(run: Run) -> None:
     tell_run(run, "run.resumed", ENGINE)
 
 
-def _finish(run: Run, definition: Definition, laid_out: list[Step]) -> None:
+def _finish(run: Run, definition: Definition) -> None:
     """Succeed only if everything the file calls success holds, and no effect is in doubt."""
-    seen = {"inputs": run.inputs, "steps": outputs_of(laid_out)}
+    names = {name for text in definition.success for name in steps_named(text)}
+    seen = {"inputs": run.inputs, "steps": outputs_of(run.pk, names)}
     broken = [text for text in definition.success if not holds(text, seen)]
     if broken or _effect_is_open(run):
         detail = _("All steps are done, but this does not hold: %(what)s")
@@ -198,8 +196,10 @@ def _finish(run: Run, definition: Definition, laid_out: list[Step]) -> None:
     tell_run(run, "run.succeeded", ENGINE)
 
 
-def _stop(run: Run, laid_out: list[Step], move: Finish) -> None:
-    cause = next(step for step in laid_out if step.path == move.cause)
+def _stop(run: Run, move: Finish) -> None:
+    cause = run.steps.filter(path=move.cause).order_by("iteration").last()
+    if cause is None:
+        raise LookupError(f"the pattern names a step {move.cause!r} that the run does not have")
     state = RunState(move.state)
     code = move.error_code or state.value
     if state == RunState.ESCALATED:

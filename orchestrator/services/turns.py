@@ -29,12 +29,14 @@ from orchestrator.runners.base import (
 )
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import claims, failures, proposals, runs, steps
+from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.workflow.checkpoints import Judged, judge
-from orchestrator.workflow.definition import Definition, StepPlan, from_plain
+from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
-from orchestrator.workflow.planning import given_inputs, granted_outputs
+from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +108,7 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
         name = "failed" if turn.judged.route == "stop" else "postponed"
         tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
-    elif from_plain(step.run.workflow.definition).step(step.path).checkpoint:
+    elif definition_of(step.run.workflow_id).step(step.path).checkpoint:
         tell_step(step, "checkpoint.held", ENGINE)
     if turn.judged.route == "stop":
         steps.fail(step, "checkpoint_failed", turn.judged.message)
@@ -130,24 +132,25 @@ def _attach(step: Step, result: AgentResult) -> None:
 
 
 def _worked(claim: Claim) -> Turn:
-    step = Step.objects.select_related("run__workflow", "run__initiator", "agent").get(
-        pk=claim.step_id
-    )
+    step = Step.objects.select_related("run__initiator", "agent").get(pk=claim.step_id)
     if step.agent.lifecycle != Lifecycle.ACTIVE:
         detail = _("Agent %(name)s is out of service.") % {"name": step.agent.name}
         raise AgentFailedError("agent_not_active", detail, retryable=False)
-    definition = from_plain(step.run.workflow.definition)
+    definition = definition_of(step.run.workflow_id)
     plan = definition.step(step.path)
     result = _run(claim, step, _request(step, definition, plan))
     judged = judge(plan.checkpoint, outputs=result.output, inputs=step.run.inputs)
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged)
-    return Turn(result, judged, proposals.prepare(step, proposal), proposal.rationale)
+    with beating(claim):
+        prepared = proposals.prepare(step, proposal)
+    return Turn(result, judged, prepared, proposal.rationale)
 
 
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    outputs = runs.outputs_of(list(step.run.steps.all()))
+    seen = granted(definition, plan)
+    outputs = runs.outputs_of(step.run_id, {*seen, *named_in_arguments(plan)})
     try:
         inputs = given_inputs(plan, step.run.inputs, outputs)
     except ExpressionError as error:
@@ -161,7 +164,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         inputs=inputs,
         context={
             "inputs": step.run.inputs,
-            "steps": granted_outputs(definition, plan, outputs),
+            "steps": {name: outputs[name] for name in seen if name in outputs},
         },
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.patterns.base import PlannedStep
 from orchestrator.workflow.definition import Definition, StepPlan
-from orchestrator.workflow.expressions import filled
+from orchestrator.workflow.expressions import expressions_in, filled, steps_named
 
 
 def plan_of(definition: Definition) -> list[PlannedStep]:
@@ -16,20 +16,22 @@ def plan_of(definition: Definition) -> list[PlannedStep]:
     ]
 
 
-def granted_outputs(
-    definition: Definition, step: StepPlan, outputs: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the outputs that the step's `context` lets its agent see, and no others.
+def granted(definition: Definition, step: StepPlan) -> list[str]:
+    """Return the steps whose outputs the step's `context` lets its agent see.
 
     `last` means those the step needs, and the file's order is what it needs unless it says so.
     """
     if step.context == "full":
-        names = [other.id for other in definition.steps]
-    elif step.context == "last":
-        names = list(step.needs)
-    else:
-        names = list(step.context)
-    return {name: outputs[name] for name in names if name in outputs}
+        return [other.id for other in definition.steps]
+    if step.context == "last":
+        return list(step.needs)
+    return list(step.context)
+
+
+def named_in_arguments(step: StepPlan) -> list[str]:
+    """Return the steps that expressions of the step's `with` read."""
+    texts = expressions_in(step.arguments or {})
+    return [name for text in texts for name in steps_named(text)]
 
 
 def given_inputs(

@@ -20,7 +20,7 @@ from orchestrator.services import claims, runs, turns
 from orchestrator.services.intake import prepare
 from orchestrator.services.turns import Turn
 from orchestrator.workflow.checkpoints import judge
-from orchestrator.workflow.planning import granted_outputs
+from orchestrator.workflow.planning import granted
 
 WORKER = "demo"
 BRANCHES = 12
@@ -64,16 +64,14 @@ def rehearse(demo: Demo, inputs: Mapping[str, str]) -> Rehearsed:
     for path, agent in intake.steps:
         plan = intake.definition.step(path)
         runner, _ = runner_for(agent.runner)
+        seen = granted(intake.definition, plan)
         request = AgentRequest(
             run_id="rehearsal",
             step_path=path,
             agent_slug=agent.slug,
             config=agent.runner_config,
             inputs=inputs,
-            context={
-                "inputs": inputs,
-                "steps": granted_outputs(intake.definition, plan, outputs),
-            },
+            context={"inputs": inputs, "steps": {name: outputs[name] for name in seen}},
             deadline=plan.start_to_close,
             idempotency_key=f"rehearsal/{path}",
         )

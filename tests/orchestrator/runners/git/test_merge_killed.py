@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,21 @@ call = json.loads(sys.argv[1])
 getattr(GitMerge(), call["method"])(*call["given"], effect_key=call["key"], fence=1)
 """
 
+# Every line is a call for a worker of its own, forked here because starting Python takes longer
+# than the call; the answer is how the worker ended.
+FOREMAN = """
+import json, os, sys
+from orchestrator.runners.git.merge import GitMerge
+for line in sys.stdin:
+    call = json.loads(line)
+    worker = os.fork()
+    if not worker:
+        os.environ["PATH"] = call["path"]
+        getattr(GitMerge(), call["method"])(*call["given"], effect_key=call["key"], fence=1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
+"""
+
 # The process that calls git dies right after its call number `at` has ended. Between two calls it
 # changes nothing, so these are all the points there are; a git that is orphaned is tested apart.
 STAND_IN = """#!/bin/sh
@@ -41,19 +57,39 @@ exit $code
 """
 
 
-def killed_at(folder: Path, at: int, method: str, *given: Any) -> bool:
+@pytest.fixture(scope="module")
+def foreman() -> Iterator["subprocess.Popen[str]"]:
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "-c", FOREMAN],
+        env=env,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def killed_at(
+    foreman: "subprocess.Popen[str]", folder: Path, at: int, method: str, *given: Any
+) -> bool:
     """Run `method` in a process that dies at its git call number `at`; False if it finished."""
+    assert foreman.stdin is not None
+    assert foreman.stdout is not None
     folder.mkdir(exist_ok=True)
     count, script = folder / "count", folder / "git"
     count.write_text("0")
-    text = STAND_IN.format(count=count, at=at, git=shutil.which("git"))
-    script.write_text(text)
+    script.write_text(STAND_IN.format(count=count, at=at, git=shutil.which("git")))
     script.chmod(0o755)
-    call = json.dumps({"method": method, "given": given, "key": KEY})
-    env = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", WORKER, call], env=env, cwd=ROOT, check=False)
-    assert done.returncode in (0, -signal.SIGKILL)
-    return done.returncode != 0
+    path = f"{folder}:{os.environ['PATH']}"
+    call = {"method": method, "given": given, "key": KEY, "path": path}
+    print(json.dumps(call), file=foreman.stdin, flush=True)
+    code = int(foreman.stdout.readline())
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
 
 
 def shop_at(folder: Path) -> tuple[Path, dict[str, Any], dict[str, str]]:
@@ -73,11 +109,13 @@ def recovered(arguments: dict[str, Any], pins: dict[str, str]) -> Any:
     return found or tool.perform(arguments, pins, effect_key=KEY, fence=2)
 
 
-def test_a_merge_killed_anywhere_happens_exactly_once(tmp_path: Path) -> None:
+def test_a_merge_killed_anywhere_happens_exactly_once(
+    tmp_path: Path, foreman: "subprocess.Popen[str]"
+) -> None:
     kills = 0
     for at in range(1, 200):
         shop, arguments, pins = shop_at(tmp_path / f"shop{at}")
-        if not killed_at(tmp_path / "bin", at, "perform", arguments, pins):
+        if not killed_at(foreman, tmp_path / "bin", at, "perform", arguments, pins):
             break
         kills += 1
         response = recovered(arguments, pins)
@@ -88,13 +126,15 @@ def test_a_merge_killed_anywhere_happens_exactly_once(tmp_path: Path) -> None:
     assert kills > 10
 
 
-def test_an_undo_killed_anywhere_happens_exactly_once(tmp_path: Path) -> None:
+def test_an_undo_killed_anywhere_happens_exactly_once(
+    tmp_path: Path, foreman: "subprocess.Popen[str]"
+) -> None:
     kills = 0
     for at in range(1, 200):
         shop, arguments, pins = shop_at(tmp_path / f"shop{at}")
         response = tool.perform(arguments, pins, effect_key=KEY, fence=1)
         commit(shop, "Later (#9)", {"later.py": ""})
-        if not killed_at(tmp_path / "bin", at, "compensate", arguments, dict(response)):
+        if not killed_at(foreman, tmp_path / "bin", at, "compensate", arguments, dict(response)):
             break
         kills += 1
         undone = tool.compensate(arguments, response, effect_key=KEY, fence=2)

@@ -20,6 +20,8 @@ from tests.factories.audit import AppendFailedError, failing_append, recorded, s
 
 pytestmark = pytest.mark.django_db
 
+FORGED = signing.Signer(key="not ours", salt=presentation.SALT).sign_object({"g": "x"})
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> make.House:
@@ -189,7 +191,7 @@ def test_after_its_time_a_gate_cannot_be_approved_whatever_the_steward_did(
     assert make.lines_in(home.guarded) == 0
 
 
-@pytest.mark.parametrize("stamp", ["", "nonsense", signing.Signer().sign_object({"g": "x"})])
+@pytest.mark.parametrize("stamp", ["", "nonsense", FORGED])
 def test_a_stamp_that_is_not_ours_is_refused(home: make.House, gate: Gate, stamp: str) -> None:
     refusal = refused(gate, home.grace, stamp=stamp)
     assert (refusal.code, refusal.status) == ("stale_presentation", 412)

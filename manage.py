@@ -34,4 +34,7 @@ def name_data_dir(arguments: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -237,7 +237,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
-NOT_READY = 503
+ANSWERS = {*range(400, 500), 503}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -245,13 +245,13 @@ LOGGING = {
         "plain": {"format": "{asctime} {levelname:<7} {name} {message}", "style": "{"},
     },
     "filters": {
-        # "Not ready yet" is an answer to whoever polls, not an error of ours.
-        "asked_too_early": {
+        # Telling somebody "no" or "not yet" is an answer, not an error of ours.
+        "our_errors": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: getattr(record, "status_code", 0) != NOT_READY,
+            "callback": lambda record: getattr(record, "status_code", 500) not in ANSWERS,
         },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {"django.request": {"filters": ["asked_too_early"]}},
+    "loggers": {"django.request": {"filters": ["our_errors"]}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

@@ -1,5 +1,6 @@
 """What `doctor` looks at on this machine. Every line is a finding with a remedy when it is bad."""
 
+import os
 import platform
 import shutil
 import sqlite3
@@ -26,15 +27,16 @@ FREE_BYTES = 500 * 2**20
 
 
 def findings() -> Iterator[Check]:
-    """Yield every check; what concerns a running instance only when one runs."""
+    """Yield every check; what concerns a running instance only when one should run."""
+    should_run = bool(settings.RUNNING) or "REDIS_URL" in os.environ
     yield Check("versions", is_good=True, detail=_versions())
     yield _look("programs", _programs)
     yield _look("disk", _disk)
     yield _look("clock", _clock)
     yield _look("triggers", _triggers)
     yield Check("instance", is_good=True, detail=_instance())
-    yield from (check for check in readiness() if settings.RUNNING or check.name in STANDING)
-    if settings.RUNNING:
+    yield from (check for check in readiness() if should_run or check.name in STANDING)
+    if should_run:
         yield _look("queues", _queues)
 
 

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import warnings
 
 import uvicorn
 
@@ -10,6 +11,8 @@ GOODBYE_SECONDS = 3
 
 def main(descriptors: list[str]) -> None:
     """Serve on the inherited file descriptors until SIGTERM."""
+    # Static files are read in a thread; Django suggests an iterator that WhiteNoise has not got.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
     config = uvicorn.Config(
         "orchestrator.asgi:application",
         access_log=False,

@@ -19,7 +19,7 @@ from orchestrator.management.following import follow, one_line, pending_gates
 from orchestrator.models import Run, RunState
 from orchestrator.selectors.leadership import STEWARD, is_held
 from orchestrator.selectors.run_view import RunView
-from orchestrator.selectors.runs import run_for
+from orchestrator.selectors.runs import run_for_console
 from orchestrator.services.launching import launch
 from orchestrator.workflow.problems import WorkflowFileError
 
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, help="the workflow file")
         parser.add_argument("--input", action="append", default=[], metavar="NAME=VALUE")
         parser.add_argument("--as", dest="username", metavar="USERNAME", help="who starts it")
+        parser.add_argument("--domain", default="", metavar="SLUG", help="when there are several")
         parser.add_argument(
             "--no-wait", action="store_true", help="leave with 3 when people are asked"
         )
@@ -67,7 +68,7 @@ class Command(BaseCommand):
         self.stdout.write(_("run %(id)s") % {"id": run.pk})
         until = _Enough(no_wait=options["no_wait"], timeout=options["timeout"])
         try:
-            seen = follow(partial(run_for, initiator, run.pk), self.stdout, until=until)
+            seen = follow(partial(run_for_console, run.pk), self.stdout, until=until)
         except KeyboardInterrupt:
             self._leave(INTERRUPTED, _("Stopped following; the run goes on."))
         self.stdout.write(closing_line(seen))
@@ -86,7 +87,12 @@ class Command(BaseCommand):
     def _started(self, initiator: Person, options: dict[str, Any]) -> Run:
         texts = self._texts(options["input"])
         try:
-            return launch(path=options["file"], texts=texts, initiator=initiator)
+            return launch(
+                path=options["file"],
+                texts=texts,
+                initiator=initiator,
+                domain_slug=options["domain"],
+            )
         except WorkflowFileError as error:
             self._leave(BAD_INPUT, str(error))
         except Refusal as refusal:

@@ -10,9 +10,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from audit.services.events import recording
 from governance.models import Gate
-from governance.services import domains
 from orchestrator.management import following
 from orchestrator.management.commands import run as command
 from orchestrator.models import Run, Step, Workflow
@@ -42,10 +40,7 @@ class Screen(io.StringIO):
 def home(db: None, tmp_path: Path, settings: Settings) -> House:
     settings.RUNNING = Running(os.getpid(), BASE, "", "", str(tmp_path))
     settings.BASE_URL = BASE
-    home = house(tmp_path)
-    with recording():
-        domains.admit(domain=home.domain, person=home.ines, permissions=("operate_runs",))
-    return home
+    return house(tmp_path)
 
 
 @pytest.fixture
@@ -214,13 +209,25 @@ def test_an_input_that_is_no_pair_leaves_with_64(
     assert "NAME=VALUE" in errors
 
 
-def test_an_unknown_person_or_one_who_may_not_leaves_with_64(home: House, tmp_path: Path) -> None:
+def test_an_unknown_person_or_a_deactivated_one_leaves_with_64(
+    home: House, tmp_path: Path
+) -> None:
     path = written(home, tmp_path)
     assert call(path, "--as", "nobody")[0] == 64
-    code, _, errors = call(path, "--as", "grace")
-    assert code == 64
-    assert "operate_runs" in errors
+    type(home.ines).objects.filter(username="grace").update(is_active=False)
+    assert call(path, "--as", "grace")[0] == 64
     assert not Run.objects.exists()
+
+
+def test_somebody_of_no_domain_has_to_be_told_which_one_is_meant(
+    home: House, tmp_path: Path, others_work: list[Turn]
+) -> None:
+    path = written(home, tmp_path)
+    code, _, errors = call(path, "--as", "sam")
+    assert code == 64
+    assert "--domain" in errors
+    assert not Workflow.objects.exists()
+    assert call(path, "--as", "sam", "--domain", "home", "--no-wait")[0] == 3
 
 
 def test_the_demo_initiator_starts_it_when_nobody_is_named(

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from governance.models import Effect, Gate, Review, Warrant
 from orchestrator.selectors.run_view import RunView
 
@@ -38,10 +40,12 @@ class Approval:
 
 def approvals_of(run: RunView) -> tuple[Approval, ...]:
     """Return the gates of a run the caller may see, oldest first, in two queries."""
+    # What was presented can be a whole diff; the gate's own page shows it.
+    reviews = Review.objects.select_related("person").defer("presentation", "statement")
     gates = (
         Gate.objects.filter(action__run_id=run.id)
         .select_related("action", "warrant__effect")
-        .prefetch_related("reviews__person")
+        .prefetch_related(Prefetch("reviews", reviews))
         .order_by("opened_at", "id")
     )
     return tuple(_approval(gate) for gate in gates)

@@ -147,7 +147,7 @@ def lay_out(place: Studio, of: Run, stood: Mapping[str, Tries]) -> dict[str, Ste
     }
     for path in {"style", "security"} & stood.keys():
         if steps[path].state == "succeeded":
-            _attach(steps[path], NAMES[path], FINDINGS if path == "style" else [])
+            attach(steps[path], NAMES[path], {"findings": FINDINGS if path == "style" else []})
             _tell(of, "checkpoint.held", step=path)
     return steps
 
@@ -199,7 +199,7 @@ def review(place: Studio, gate: Gate, verb: str, comment: str = "") -> Review:
 
 def carry_out(gate: Gate, begin: float, end: float | None, state: str = "succeeded") -> Effect:
     """Let the approved action happen."""
-    run = Run.objects.get(pk=gate.action.run_id)
+    run = Run.objects.get(pk=str(gate.action.run_id))
     warrant = Warrant.objects.create(
         action=gate.action,
         verdict=gate.verdict,
@@ -280,7 +280,7 @@ def failed(place: Studio, ago: float = 20000) -> Run:
     made = run(place, "failed", ago, 5.2, error_code=why[0], error_detail=why[1])
     crashed = [(0.1, 1.2, "crashed"), (1.6, 2.9, "failed"), (4.0, 5.1, "failed")]
     steps = lay_out(place, made, {"style": Tries("failed", crashed, why)})
-    _attach(steps["style"], "Style", FINDINGS)
+    attach(steps["style"], "Style", {"findings": FINDINGS})
     _tell(made, "checkpoint.failed", step="style", message=why[1])
     return made
 
@@ -329,15 +329,16 @@ def _step(place: Studio, of: Run, position: int, path: str, stood: Tries) -> Ste
         finished_at=(of.finished_at if ended is None else _at(of, ended)) if final else None,
     )
     for number, (begin, end, outcome) in enumerate(stood.spans, 1):
-        _attempt(step, number, begin, end, outcome, stood.error)
+        attempt = _attempt(step, number, outcome, stood.error)
+        ended_at = None if end is None else _at(of, end)
+        found = Attempt.objects.filter(pk=attempt.pk)
+        found.update(started_at=_at(of, begin), finished_at=ended_at)
     return step
 
 
-def _attempt(
-    step: Step, number: int, begin: float, end: float | None, outcome: str, error: tuple[str, str]
-) -> None:
-    went_wrong = outcome in {"failed", "crashed"}
-    attempt = Attempt.objects.create(
+def _attempt(step: Step, number: int, outcome: str, error: tuple[str, str]) -> Attempt:
+    code, detail = error if outcome in {"failed", "crashed"} else ("", "")
+    return Attempt.objects.create(
         step=step,
         number=number,
         kind=AttemptKind.TURN,
@@ -345,11 +346,9 @@ def _attempt(
         worker="agents@desk",
         runner="process 0.1.0",
         outcome=outcome,
-        error_code=error[0] if went_wrong else "",
-        error_detail=error[1] if went_wrong else "",
-        finished_at=None if end is None else _at(step.run, end),
+        error_code=code,
+        error_detail=detail,
     )
-    Attempt.objects.filter(pk=attempt.pk).update(started_at=_at(step.run, begin))
 
 
 def _action(place: Studio, step: Step) -> Action:
@@ -366,7 +365,8 @@ def _action(place: Studio, step: Step) -> Action:
     )
 
 
-def _attach(step: Step, name: str, findings: Sequence[Mapping[str, Any]]) -> None:
+def attach(step: Step, name: str, content: Mapping[str, Any]) -> None:
+    """Attach findings to a step, the way its agent worded them."""
     Exhibit.objects.create(
         domain=step.run.domain,
         run_id=step.run_id,
@@ -375,7 +375,7 @@ def _attach(step: Step, name: str, findings: Sequence[Mapping[str, Any]]) -> Non
         name=name,
         kind="findings",
         trust="agent",
-        content={"findings": list(findings)},
+        content=dict(content),
         digest=DIGEST,
     )
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,9 +46,9 @@ def test_a_run_that_has_just_begun_does_not_fill_the_axis() -> None:
     assert scale.build([(0, 20)], end_ms=20, live=True).end < 5
 
 
-@given(SPANS, st.integers(0, 2 * DAY), st.booleans())
+@given(spans=SPANS, end_ms=st.integers(0, 2 * DAY), live=st.booleans())
 def test_time_never_goes_backwards_and_never_leaves_the_track(
-    spans: list[tuple[int, int]], end_ms: int, live: bool
+    *, spans: list[tuple[int, int]], end_ms: int, live: bool
 ) -> None:
     axis = scale.build(spans, end_ms=end_ms, live=live)
     places = [axis.at(ms) for ms in range(0, end_ms + 1, max(end_ms // 50, 1))]
@@ -60,4 +62,4 @@ def test_named_moments_keep_their_distance(spans: list[tuple[int, int]], end_ms:
     lefts = [tick.left for tick in scale.build(spans, end_ms=end_ms, live=False).ticks()]
 
     assert lefts[0] == 0
-    assert all(b - a >= scale.APART for a, b in zip(lefts, lefts[1:], strict=False))
+    assert all(b - a >= scale.APART for a, b in pairwise(lefts))

@@ -8,8 +8,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from audit.models import Stream
 from governance.models import Gate
 from orchestrator.models import Run
-from tests.orchestrator.views import scenes
-from tests.orchestrator.views.scenes import Studio
+from tests.orchestrator.views import scenes, stage
+from tests.orchestrator.views.stage import Studio
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ FRAGMENT_BUDGET = 20
 
 @pytest.fixture
 def place() -> Studio:
-    return scenes.studio()
+    return stage.studio()
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_waiting_run_shows_its_lanes_and_leads_to_the_gate(grace: Client, plac
     run = scenes.waiting(place)
     page = text(grace, run)
 
-    assert all(name in page for name in scenes.NAMES.values())
+    assert all(name in page for name in stage.NAMES.values())
     assert "Waits for people" in page
     gate = Gate.objects.get(action__run_id=run.pk)
     assert page.count(f'href="/gates/{gate.pk}/"') >= 3
@@ -112,7 +112,7 @@ def test_no_page_carries_inline_style_or_script(grace: Client, place: Studio) ->
 
 
 def test_a_run_of_another_domain_looks_like_none(grace: Client) -> None:
-    foreign = scenes.succeeded(scenes.studio("elsewhere"))
+    foreign = scenes.succeeded(stage.studio("elsewhere"))
 
     for address in (f"/runs/{foreign.pk}/", f"/runs/{uuid4()}/"):
         for part in ("", "fragment/"):
@@ -123,7 +123,7 @@ def test_a_run_of_another_domain_looks_like_none(grace: Client) -> None:
 
 def test_who_may_not_read_the_log_is_not_sent_there(client: Client, place: Studio) -> None:
     run = scenes.waiting(place)
-    client.force_login(scenes.member(place.domain, "olga", "operate_runs"))
+    client.force_login(stage.member(place.domain, "olga", "operate_runs"))
 
     assert f"stream=run%3A{run.pk}" not in text(client, run)
 
@@ -131,7 +131,7 @@ def test_who_may_not_read_the_log_is_not_sent_there(client: Client, place: Studi
 def test_what_agents_wrote_is_escaped(grace: Client, place: Studio) -> None:
     run = scenes.waiting(place)
     evil = {"message": "<img src=x onerror=alert(1)>", "severity": "<b>", "file": "a\u202eb"}
-    scenes.attach(run.steps.get(path="security"), "<i>Style", {"findings": [evil]})
+    stage.attach(run.steps.get(path="security"), "<i>Style", {"findings": [evil]})
     run.steps.filter(path="style").update(output={"<script>x": "<script>alert(1)</script>"})
 
     page = text(grace, run)
@@ -148,7 +148,7 @@ def test_agents_may_attach_anything_and_the_page_still_stands(
     run = scenes.waiting(place)
     shapes: list[Any] = [{}, {"findings": None}, {"findings": [1, "two"]}, {"findings": {}}]
     for shape in shapes:
-        scenes.attach(run.steps.get(path="security"), "Odd", shape)
+        stage.attach(run.steps.get(path="security"), "Odd", shape)
         text(grace, run)
 
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from orchestrator.models import Run
-from tests.orchestrator.views import scenes
-from tests.orchestrator.views.scenes import Studio
+from tests.orchestrator.views import scenes, stage
+from tests.orchestrator.views.stage import Studio
 
 pytestmark = pytest.mark.django_db
 
@@ -18,7 +18,7 @@ BUDGET = 11
 
 @pytest.fixture
 def place() -> Studio:
-    return scenes.studio()
+    return stage.studio()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_each_run_says_what_it_is_about_who_is_at_work_and_what_it_waits_for(
 
     page = text(grace, "/runs/")
 
-    assert scenes.SENTENCE in page
+    assert stage.SENTENCE in page
     assert "Security scanner" in page
     assert "The style check found a critical problem." in page
     assert page.count("feature/limits") >= 3
@@ -70,7 +70,7 @@ def test_an_empty_list_teaches_one_command(grace: Client) -> None:
 
 
 def test_runs_of_another_domain_are_not_listed(grace: Client, place: Studio) -> None:
-    foreign = scenes.failed(scenes.studio("elsewhere"))
+    foreign = scenes.failed(stage.studio("elsewhere"))
 
     assert str(foreign.pk) not in text(grace, "/runs/")
 
@@ -117,7 +117,7 @@ def test_a_thousand_runs_take_no_more_queries_than_one(
             initiator=place.ines,
             state="succeeded",
             inputs={"branch": f"feature/{number}"},
-            input_digest=scenes.DIGEST,
+            input_digest=stage.DIGEST,
             deadline_at=now + timedelta(hours=1),
             dedupe_key=uuid4().hex,
         )
@@ -133,7 +133,7 @@ def test_a_thousand_runs_take_no_more_queries_than_one(
 
 
 def test_pages_follow_each_other_without_gap(grace: Client, place: Studio) -> None:
-    made = {str(scenes.run(place, "succeeded", ago, 1.0).pk) for ago in range(60, 0, -1)}
+    made = {str(stage.run(place, "succeeded", ago, 1.0).pk) for ago in range(60, 0, -1)}
     first = text(grace, "/runs/")
     onward = first.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0]
     second = text(grace, onward.replace("&amp;", "&"))

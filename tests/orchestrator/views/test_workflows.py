@@ -8,8 +8,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from audit.models import Event
 from governance.models import Agent
 from orchestrator.models import Run, Step
-from tests.orchestrator.views import scenes
-from tests.orchestrator.views.scenes import Studio
+from tests.orchestrator.views import stage
+from tests.orchestrator.views.stage import Studio
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ TYPED = {"in-repo": "/srv/demo", "in-branch": "feature", "in-target": "main", "i
 
 @pytest.fixture
 def place() -> Studio:
-    return scenes.studio()
+    return stage.studio()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_list_names_versions_and_the_commit_they_come_from(
     place: Studio,
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    scenes.save(place.domain, scenes.SOURCE.replace("1.2.0", "1.3.0"))
+    stage.save(place.domain, stage.SOURCE.replace("1.2.0", "1.3.0"))
 
     with django_assert_max_num_queries(LIST_BUDGET):
         page = text(grace, "/workflows/")
@@ -72,7 +72,7 @@ def test_a_workflow_shows_its_steps_agents_checkpoints_and_text(
     with django_assert_max_num_queries(PAGE_BUDGET):
         page = text(grace, f"/workflows/{place.workflow.pk}/")
 
-    order = [page.index(name) for name in scenes.NAMES.values()]
+    order = [page.index(name) for name in stage.NAMES.values()]
     assert order == sorted(order)
     assert "outputs.critical == 0" in page
     assert "If not, people are asked:" in page
@@ -87,7 +87,7 @@ def test_a_workflow_says_which_agent_is_missing(grace: Client, place: Studio) ->
 
 
 def test_a_workflow_of_another_domain_looks_like_none(grace: Client) -> None:
-    foreign = scenes.studio("elsewhere").workflow
+    foreign = stage.studio("elsewhere").workflow
 
     assert grace.get(f"/workflows/{foreign.pk}/").status_code == 404
     assert grace.get(f"/workflows/{foreign.pk}/start/").status_code == 404
@@ -155,8 +155,8 @@ def test_what_was_typed_stays_when_it_is_refused(grace: Client, form: str) -> No
 
 
 def test_an_error_of_the_service_stands_at_its_field(grace: Client, place: Studio) -> None:
-    text_of = scenes.SOURCE.replace("title: Branch,", "title: Branch, pattern: '^[a-z/]+$',")
-    workflow = scenes.save(place.domain, text_of)
+    text_of = stage.SOURCE.replace("title: Branch,", "title: Branch, pattern: '^[a-z/]+$',")
+    workflow = stage.save(place.domain, text_of)
 
     answer = grace.post(f"/workflows/{workflow.pk}/start/", {**TYPED, "in-branch": "NO WAY"})
     field = answer.content.decode().split('id="id_in-branch_error"')[1].split("</p>")[0]
@@ -180,7 +180,7 @@ def test_an_agent_that_cannot_work_refuses_the_start_in_words(
 def test_who_may_not_operate_runs_sees_workflows_and_starts_nothing(
     client: Client, place: Studio, form: str
 ) -> None:
-    client.force_login(scenes.member(place.domain, "rita", "review_gates"))
+    client.force_login(stage.member(place.domain, "rita", "review_gates"))
 
     assert form not in text(client, "/workflows/")
     assert form not in text(client, f"/workflows/{place.workflow.pk}/")

@@ -9,11 +9,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef
 from django.db.models.functions import Now
 
 from audit.services.events import recording
 from audit.types import Actor
+from governance.models import Agent, Lifecycle
 from orchestrator.models import Attempt, AttemptKind, AttemptOutcome, Step, StepState
 from orchestrator.runners.base import TurnLostError
 from orchestrator.services import steps
@@ -48,12 +49,19 @@ def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
     return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker)
 
 
-def heartbeat(claim: Claim) -> None:
-    """Prolong the lease; raises TurnLostError when the step is no longer held by this claim."""
+def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
+    """Prolong the lease; raises TurnLostError when the step is no longer held by this claim.
+
+    An agent that is suspended while it works learns so here: its turn is lost. An effect under
+    way is not stopped by that, because half of it helps nobody.
+    """
     lease = timedelta(seconds=settings.CLAIM_LEASE_SECONDS)
     kept = Step.objects.filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
+    if agent_must_be_active:
+        active = Agent.objects.filter(pk=OuterRef("agent_id"), lifecycle=Lifecycle.ACTIVE)
+        kept = kept.filter(Exists(active))
     if not kept.update(lease_expires_at=Now() + lease):
-        raise TurnLostError(f"step {claim.step_id} is no longer held under epoch {claim.epoch}")
+        raise _lost(claim)
 
 
 def held(claim: Claim) -> Step:
@@ -68,7 +76,7 @@ def held(claim: Claim) -> Step:
         .first()
     )
     if step is None:
-        raise TurnLostError(f"step {claim.step_id} is no longer held under epoch {claim.epoch}")
+        raise _lost(claim)
     return step
 
 
@@ -106,3 +114,7 @@ def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
 def name_runner(claim: Claim, runner: str) -> None:
     """Keep on the attempt which runner, of which distribution and version, took the turn."""
     Attempt.objects.filter(pk=claim.attempt_id).exclude(runner=runner).update(runner=runner)
+
+
+def _lost(claim: Claim) -> TurnLostError:
+    return TurnLostError(f"step {claim.step_id} is no longer held under epoch {claim.epoch}")

@@ -174,8 +174,9 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(step.agent.runner)
     claims.name_runner(claim, described)
+    beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
     try:
-        return runner.run(request, partial(claims.heartbeat, claim))
+        return runner.run(request, beat)
     except (AgentFailedError, TurnLostError):
         raise
     except Exception as error:

@@ -1,8 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.db.models.functions import Now
 
+from governance.models import Agent
 from governance.refusals import Refusal
 from orchestrator.models import STEP_TRANSITIONS, AttemptKind, Run, Step, StepState
 from orchestrator.runners.base import TurnLostError
@@ -105,6 +107,15 @@ def test_a_heartbeat_after_the_claim_was_lost_says_so(run: Run) -> None:
         claims.held(claim)
 
 
+def test_an_agent_suspended_while_it_works_loses_its_turn_and_an_effect_goes_on(run: Run) -> None:
+    claim = take(run)
+    assert claim is not None
+    Agent.objects.filter(slug="style").update(lifecycle="suspended")
+    with pytest.raises(TurnLostError):
+        claims.heartbeat(claim, agent_must_be_active=True)
+    claims.heartbeat(claim)
+
+
 def test_a_lost_worker_gives_its_step_back_and_a_new_one_takes_it(run: Run) -> None:
     take(run)
     expire(run)
@@ -140,6 +151,19 @@ def test_a_ready_step_nobody_heard_of_is_rung_again_after_a_while(run: Run) -> N
     let_pass(Step, "rung_at", 60)
     assert sweep().rung == 1
     assert sweep().rung == 0
+
+
+def test_five_workers_at_once_make_one_attempt(
+    committed_db: None, race: Callable[..., list[object]], tmp_path: Path
+) -> None:
+    home = house(tmp_path)
+    make.agent(home, "style")
+    run = started(home, step("a", "style"))
+    won = [claim for claim in race(*[lambda: take(run)] * 5) if claim is not None]
+    assert len(won) == 1
+    assert isinstance(won[0], claims.Claim), won
+    assert tries_of(run, "a") == ["running"]
+    assert step_of(run, "a").epoch == 1
 
 
 def expire(run: Run) -> None:

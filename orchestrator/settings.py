@@ -191,6 +191,10 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Countersign",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {
+        "GateState": "governance.models.GateState",
+        "RunState": "orchestrator.models.RunState",
+    },
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

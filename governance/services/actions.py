@@ -180,7 +180,8 @@ def propose(
         if verdict.outcome == Outcome.DENY:
             return Proposed(action, verdict)
         if verdict.outcome == Outcome.ALLOW:
-            return Proposed(action, verdict, warrant=issuing.issue(verdict=verdict, gate=None))
+            warrant = issuing.issue(action=action, verdict=verdict, gate=None)
+            return Proposed(action, verdict, warrant=warrant)
         shown = [*computed, *exhibits]
         gate = gates.open_gate(verdict=verdict, exhibits=shown, delta_of=delta_of)
         return Proposed(action, verdict, gate=gate)

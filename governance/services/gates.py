@@ -67,7 +67,7 @@ def decide(
     in_time = Q(expires_at__gt=Now())
     decision = _close(gate, outcome, in_time, proof=proof, actor=actor, by=by)
     if decision and outcome == GateState.APPROVED:
-        issuing.issue(verdict=gate.verdict, gate=gate)
+        issuing.issue(action=gate.action, verdict=gate.verdict, gate=gate)
     return decision
 
 

@@ -4,18 +4,17 @@ from datetime import timedelta
 
 from audit.services.events import record
 from audit.types import Actor, ObjectRef
-from governance.models import Gate, Verdict, Warrant
+from governance.models import Action, Gate, Verdict, Warrant
 from governance.selectors.clock import database_now
 from governance.streams import stream_of
 
 
-def issue(*, verdict: Verdict, gate: Gate | None) -> Warrant:
-    """Give the verdict's action its one warrant. Joins the caller's recording().
+def issue(*, action: Action, verdict: Verdict, gate: Gate | None) -> Warrant:
+    """Give the action its one warrant. Joins the caller's recording().
 
     It expires by the database's clock after the time the verdict's policies allow, which for
     an action that policy allowed is a quarter of an hour.
     """
-    action = verdict.action
     valid_for = timedelta(seconds=verdict.obligations["valid_for_seconds"])
     warrant = Warrant.objects.create(
         action=action,

@@ -8,6 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
 from governance.models import Gate, GateState, Person, Review, Verb
@@ -191,6 +192,7 @@ def _written(act: _Act, person: Person, found: WholeGate, stamp: Stamp) -> Revie
             "comment": act.comment,
             "review": str(review.pk),
             "presented_digest": presentation.digest,
+            "statement_digest": digest(review.statement),
             "channel": act.channel,
             "assurance": act.assurance,
             "seen_at": stamp.seen_at.isoformat(),

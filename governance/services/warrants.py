@@ -37,6 +37,13 @@ from governance.streams import stream_of
 
 GOVERNANCE = Actor.system("governance")
 STEWARD = Actor.system("steward")
+_AROUND = (
+    "verdict",
+    "gate",
+    "action__tool",
+    "action__agent__owner",
+    "action__agent__sponsor",
+)
 # Losing a fact for a moment is no reason to throw an approval away; these are.
 _FINAL_PROBLEMS = frozenset(
     {"agent_not_active", "unknown_tool", "invalid_arguments", "tool_changed"}
@@ -130,10 +137,8 @@ def _expired(warrant_id: uuid.UUID) -> bool:
 def _hold(warrant_id: uuid.UUID | str) -> Warrant:
     """Lock gate, then warrant, in the order everybody does (DESIGN law 1)."""
     Gate.objects.select_for_update().filter(warrant__pk=warrant_id).first()
-    held = Warrant.objects.select_for_update(of=("self",))
-    return held.select_related("action__agent", "action__tool", "verdict", "gate").get(
-        pk=warrant_id
-    )
+    held = Warrant.objects.select_for_update(of=("self",)).select_related(*_AROUND)
+    return held.get(pk=warrant_id)
 
 
 def _not_claimable(warrant: Warrant, inspection: Inspection) -> Refused | None:

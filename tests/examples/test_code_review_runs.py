@@ -131,7 +131,7 @@ def test_no_approval_is_asked_for_what_signatures_forbid(
     branch(house.shop, {"total.py": CLEAN}, key=mallory if signer == "mallory" else None)
     run = house.started()
     assert run.state == RunState.FAILED
-    assert "unsigned_commits" in run.error_detail
+    assert "not signed" in run.error_detail
     assert not Gate.objects.exists()
 
 

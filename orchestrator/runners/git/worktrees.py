@@ -13,6 +13,8 @@ from orchestrator.runners.git.difference import changed_paths
 from orchestrator.runners.git.repository import Repository
 from orchestrator.runners.git.view import View, WorkTree, open_view, shown
 
+INDEX_LIMIT = 256 * 1024 * 1024
+
 # What a checkout on this machine means by "unchanged"; none of these starts a program.
 _PORTABLE = ("core.filemode", "core.symlinks", "core.ignorecase", "core.autocrlf", "core.eol")
 _WORDS = frozenset({"true", "false", "input", "lf", "crlf", "native"})
@@ -45,6 +47,8 @@ def require_clean(repository: Repository, tree: WorkTree, commit: str, onto: str
         if (tree.git_dir / name).exists():
             raise _busy(tree, "has an unfinished merge or rebase")
     with _standing_in(repository, tree) as view:
+        if _is_sparse(view):
+            raise _busy(tree, "is a sparse checkout, which cannot be updated from here")
         _refresh(view)
         if view.run("diff-index", "--quiet", *_QUIET, commit, "--", ok=(0, 1)).code:
             raise _busy(tree, "has changes that are not committed")
@@ -76,6 +80,11 @@ def bring_along(repository: Repository, tree: WorkTree, old: str, new: str) -> s
 _QUIET = ("--ignore-submodules=all", "--no-ext-diff")
 
 
+def _is_sparse(view: View) -> bool:
+    listed = view.run("ls-files", "-t", "-z", limit=INDEX_LIMIT)
+    return listed.truncated or listed.out.startswith(b"S ") or b"\0S " in listed.out
+
+
 def _refresh(view: View) -> None:
     view.run("update-index", "-q", "--refresh", "--ignore-submodules", ok=(0, 1))
 
@@ -100,8 +109,6 @@ def _is_new(view: View, tree: WorkTree, path: str, new: str) -> bool:
 
 @contextmanager
 def _standing_in(repository: Repository, tree: WorkTree) -> Iterator[View]:
-    if repository.setting("core.sparseCheckout") == "true":
-        raise _busy(tree, "is a sparse checkout, which is not supported")
     kept = [(key, repository.setting(key)) for key in _PORTABLE]
     settings = "".join(
         f"\t{key.partition('.')[2]} = {value}\n" for key, value in kept if value in _WORDS
@@ -115,12 +122,9 @@ def _standing_in(repository: Repository, tree: WorkTree) -> Iterator[View]:
 
 def _confirmed(repository: Repository, path: Path) -> WorkTree:
     pointer = path / ".git"
-    if pointer.is_dir():
-        git_dir = pointer.resolve()
-        confirmed = git_dir == repository.common_dir
-    else:
-        git_dir = _pointed_to(pointer)
-        confirmed = git_dir.parent == repository.common_dir / "worktrees"
+    git_dir = pointer.resolve() if pointer.is_dir() else _pointed_to(pointer)
+    linked = git_dir.parent == repository.common_dir / "worktrees"
+    confirmed = linked or git_dir == repository.common_dir
     allowed = not repository.roots or any(path.is_relative_to(r) for r in repository.roots)
     if not confirmed or not allowed:
         raise WorkTreeBusyError(

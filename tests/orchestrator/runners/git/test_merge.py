@@ -184,6 +184,21 @@ def test_untracked_files_out_of_the_way_do_not_matter(shop: Path) -> None:
     assert (shop / "notes.txt").read_text() == "mine\n"
 
 
+def test_a_sparse_work_tree_is_left_alone(shop: Path) -> None:
+    pins = pins_of(shop)
+    git(shop, "sparse-checkout", "set", "docs")
+    with pytest.raises(EffectRefusedError, match="sparse"):
+        perform(shop, pins)
+    assert git(shop, "rev-parse", "main") == pins["target_sha"]
+
+
+def test_a_work_tree_with_windows_line_ends_keeps_them(shop: Path) -> None:
+    git(shop, "config", "core.autocrlf", "true")
+    perform(shop, pins_of(shop))
+    assert (shop / "new.py").read_bytes() == b"NEW = 1\r\n"
+    assert git(shop, "status", "--porcelain") == ""
+
+
 def test_a_target_that_moved_is_left_alone(shop: Path) -> None:
     pins = pins_of(shop)
     moved = commit(shop, "Move on (#4)", {"other.py": ""})

@@ -15,6 +15,7 @@ from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import AgentRef, Definition, from_plain
 from orchestrator.workflow.plain_json import refuse_unstorable
 from orchestrator.workflow.planning import plan_of
+from orchestrator.workflow.pointers import pointer
 from orchestrator.workflow.shape import input_validator, shortened
 
 
@@ -53,7 +54,7 @@ def _checked(definition: Definition, inputs: Mapping[str, Any]) -> dict[str, Any
         raise _invalid([{"pointer": "", "detail": str(error)}]) from None
     errors = [
         {
-            "pointer": "".join(f"/{part}" for part in error.instance_path),
+            "pointer": pointer(error.instance_path),
             "detail": shortened(error.message),
         }
         for error in input_validator(definition.inputs).iter_errors(complete)
@@ -79,7 +80,7 @@ def _agents(workflow: Workflow, definition: Definition) -> dict[str, Agent]:
         )
     }
     missing = [
-        {"pointer": f"/agents/{alias}", "detail": f"{ref.slug}@{ref.version}"}
+        {"pointer": pointer(["agents", alias]), "detail": f"{ref.slug}@{ref.version}"}
         for alias, ref in definition.agents.items()
         if _key(ref) not in found
     ]

@@ -1,8 +1,9 @@
 """A run straight from a file of this machine: the workflow and the run come to be together."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -13,8 +14,11 @@ from governance.refusals import Refusal
 from governance.selectors import people
 from orchestrator.models import Run
 from orchestrator.services import runs, workflow_files, workflows
+from orchestrator.services.workflow_files import WorkflowFile
 from orchestrator.workflow.inputs import from_text, paths_in
-from orchestrator.workflow.loading import parse
+from orchestrator.workflow.loading import parse, refused_at
+from orchestrator.workflow.pointers import unescaped
+from orchestrator.workflow.source import Place
 
 CONSOLE = Actor.system("console")
 
@@ -33,9 +37,22 @@ def launch(
     inputs = from_text(schema, texts)
     for name in paths_in(schema) & texts.keys():
         inputs[name] = str(Path(texts[name]).expanduser().resolve())
+    domain = _domain(initiator, domain_slug)
+    try:
+        return _launched(file, inputs, initiator, domain)
+    except Refusal as refusal:
+        found = list(_places(refusal))
+        if not found:
+            raise
+        raise refused_at(file.text, file.name, found) from None
+
+
+def _launched(
+    file: WorkflowFile, inputs: Mapping[str, Any], initiator: Person, domain: Domain
+) -> Run:
     with recording():
         workflow = workflows.save(
-            domain=_domain(initiator, domain_slug),
+            domain=domain,
             text=file.text,
             filename=file.name,
             git_commit=file.git_commit,
@@ -48,6 +65,18 @@ def launch(
             dedupe_key=uuid.uuid4().hex,
             actor=CONSOLE,
         )
+
+
+def _places(refusal: Refusal) -> Iterator[tuple[Place, str]]:
+    """Yield where the file declares a refused run's agents and inputs, and what is wrong."""
+    for error in refusal.extra.get("errors", ()):
+        parts = [unescaped(part) for part in error["pointer"].split("/")[1:]]
+        if refusal.code == "unknown_agent":
+            message = _("no active agent is registered as %(ref)s") % {"ref": error["detail"]}
+            yield tuple(parts), message
+        elif refusal.code == "invalid_inputs":
+            named = _("input %(name)s: ") % {"name": ".".join(parts)} if parts else ""
+            yield ("inputs", "properties", *parts), f"{named}{error['detail']}"
 
 
 def _domain(initiator: Person, slug: str) -> Domain:

@@ -1,10 +1,12 @@
 """From the text of a workflow file to a checked definition."""
 
+from collections.abc import Iterable
+
 from orchestrator.workflow.checks import problems_of_meaning
 from orchestrator.workflow.definition import Definition, from_plain
 from orchestrator.workflow.problems import WorkflowFileError
 from orchestrator.workflow.shape import problems_of_shape
-from orchestrator.workflow.source import read
+from orchestrator.workflow.source import Place, read
 
 
 def parse(text: str, filename: str) -> Definition:
@@ -18,3 +20,9 @@ def parse(text: str, filename: str) -> Definition:
     if problems:
         raise WorkflowFileError(problems)
     return from_plain(source.value)
+
+
+def refused_at(text: str, filename: str, found: Iterable[tuple[Place, str]]) -> WorkflowFileError:
+    """Return what was found wrong with a good file later on, at the lines that it is about."""
+    source = read(text, filename)
+    return WorkflowFileError(sorted(source.problem(place, message) for place, message in found))

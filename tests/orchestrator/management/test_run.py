@@ -176,17 +176,48 @@ def test_a_broken_file_leaves_with_64_and_creates_nothing(
     assert size_of_the_log() == before
 
 
-def test_wrong_inputs_leave_with_64_and_not_even_the_workflow_is_kept(
+SPREAD = """\
+api: countersign.dev/workflow/v1
+name: spread
+version: 1.0.0
+inputs:
+  type: object
+  required: [repo]
+  properties:
+    repo: {type: string}
+    depth: {type: integer}
+success: ["true"]
+limits: {deadline: 1h, max_attempts: 3}
+agents:
+  clerk: {ref: clerk@1}
+  ghost: {ref: ghost@7}
+steps:
+  - {id: write, agent: clerk, timeouts: {start_to_close: 1m}}
+  - {id: haunt, agent: ghost, timeouts: {start_to_close: 1m}}
+"""
+
+
+def test_wrong_inputs_leave_with_64_at_their_lines_and_not_even_the_workflow_is_kept(
     home: House, tmp_path: Path
 ) -> None:
-    inputs = {"type": "object", "properties": {"depth": {"type": "integer"}}}
-    path = written(home, tmp_path, inputs=inputs)
+    written(home, tmp_path).write_text(SPREAD)
     before = size_of_the_log()
-    code, _, errors = call(path, "--input", "depth=deep")
+    code, _, errors = call(tmp_path / "flow.yaml", "--input", "depth=deep")
     assert code == 64
-    assert "/depth" in errors
+    assert 'flow.yaml:9: input depth: "deep" is not of type "integer"' in errors
+    assert 'flow.yaml:7: "repo" is a required property' in errors
     assert not Workflow.objects.exists()
     assert size_of_the_log() == before
+
+
+def test_an_agent_that_is_not_registered_leaves_with_64_at_its_line(
+    home: House, tmp_path: Path
+) -> None:
+    written(home, tmp_path).write_text(SPREAD)
+    code, _, errors = call(tmp_path / "flow.yaml", "--input", "repo=here")
+    assert code == 64
+    assert "flow.yaml:14: no active agent is registered as ghost@7" in errors
+    assert not Workflow.objects.exists()
 
 
 def test_inputs_get_their_types_and_paths_become_absolute(

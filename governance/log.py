@@ -29,8 +29,8 @@ def _verdict_words(payload: Mapping[str, Any]) -> str:
 
 def _decision_words(payload: Mapping[str, Any]) -> str:
     label, by, reason = (payload.get(key) or "" for key in ("label", "by", "reason"))
-    who = f" by {by}" if by else ""
-    return f"{label}{who}: {reason}" if reason else f"{label}{who}"
+    outcome = f"{label} by {by}" if by else label or "Decided"
+    return f"{outcome}: {reason}" if reason else outcome
 
 
 DOMAINS: Types = (("domain.created", "Domain {name} was created"),)

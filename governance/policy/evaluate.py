@@ -57,9 +57,9 @@ class PolicyRequest:
             "action": {"type": f"{NAMESPACE}::Action", "id": self.action},
             "resource": _uid(self.resource.ref),
             "context": {
-                "base": _cedar(self.base),
-                "args": _cedar(self.args),
-                "facts": _cedar(self.facts),
+                "base": as_cedar(self.base),
+                "args": as_cedar(self.args),
+                "facts": as_cedar(self.facts),
             },
             "entities": [_entity(entity) for entity in everyone],
         }
@@ -150,12 +150,13 @@ def _uid(ref: EntityRef) -> dict[str, str]:
 def _entity(entity: Entity) -> dict[str, Any]:
     return {
         "uid": _uid(entity.ref),
-        "attrs": _cedar(entity.attributes),
+        "attrs": as_cedar(entity.attributes),
         "parents": [_uid(parent) for parent in entity.parents],
     }
 
 
-def _cedar(value: Any) -> Any:
+def as_cedar(value: Any) -> Any:
+    """Return `value` in Cedar's JSON; what Cedar cannot say is left for it to refuse."""
     match value:
         case EntityRef():
             return {"__entity": _uid(value)}
@@ -163,10 +164,10 @@ def _cedar(value: Any) -> Any:
             moment = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
             return {"__extn": {"fn": "datetime", "arg": f"{moment}Z"}}
         case Mapping():
-            return {name: _cedar(item) for name, item in value.items()}
+            return {name: as_cedar(item) for name, item in value.items()}
         case set() | frozenset():
-            return sorted(map(_cedar, value))
+            return sorted(map(as_cedar, value))
         case list() | tuple():
-            return [_cedar(item) for item in value]
+            return [as_cedar(item) for item in value]
         case _:
             return value

@@ -122,7 +122,7 @@ def standing_of(person: Person, circle: Circle, demands: Sequence[Demand]) -> St
         return _refused("inactive_person", _("Your account is not active."))
     if circle.groups_of(person.pk, demands):
         return Standing(may_decide=True)
-    everywhere = set.intersection(*(set(demand.distinct_from) for demand in demands))
+    everywhere = set(PARTIES).intersection(*(demand.distinct_from for demand in demands))
     party = circle.barred_as(person.pk, everywhere)
     if party:
         return _refused(f"is_{party}", _PARTY_WORDS[party]())

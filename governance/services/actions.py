@@ -33,6 +33,7 @@ from governance.models import (
     Verdict,
     Warrant,
 )
+from governance.policy.evaluate import as_cedar
 from governance.refusals import Forbidden, Invalid, Refusal
 from governance.services import exhibits as exhibit_service
 from governance.services import gates, issuing, verdicts
@@ -40,6 +41,7 @@ from governance.streams import stream_of
 
 ENVELOPE_VERSION = 1
 MOST_ARGUMENT_BYTES = 100_000
+MOST_FACT_BYTES = 1_000_000
 SENTENCE_LENGTH = 400
 RATIONALE_LENGTH = 10_000
 
@@ -110,7 +112,7 @@ def prepare(
     plain = _checked(tool, arguments)
     with _facts():
         adapter = adapter_for(tool.slug)
-        facts = adapter.collect(plain)
+        facts = _collected(adapter, plain)
         return Prepared(
             agent=agent,
             tool=tool,
@@ -139,7 +141,7 @@ def prepare_again(*, action: Action, delta: bool) -> Prepared:
     arguments = _checked(tool, action.envelope["arguments"])
     with _facts():
         adapter = adapter_for(tool.slug)
-        facts = adapter.collect(arguments)
+        facts = _collected(adapter, arguments)
         again = Prepared(
             agent=agent,
             tool=tool,
@@ -220,6 +222,16 @@ def _moved(again: Prepared, action: Action, *, delta: bool) -> Prepared:
     )
 
 
+def _collected(adapter: ToolAdapter, arguments: Mapping[str, Any]) -> Facts:
+    facts = adapter.collect(arguments)
+    try:
+        kept = [facts.pins, facts.facts, facts.resource_attributes]
+        foreign_digest(as_cedar(kept), MOST_FACT_BYTES)
+    except ValueError as error:
+        raise FactUnavailableError(f"a fact cannot be kept: {error}") from error
+    return facts
+
+
 @contextmanager
 def _facts() -> Iterator[None]:
     try:
@@ -278,7 +290,7 @@ def _written(prepared: Prepared, rationale: str) -> Action:
         effect_key=prepared.effect_key(),
         envelope=envelope,
         digest=digest(envelope),
-        sentence=prepared.sentence[:SENTENCE_LENGTH],
+        sentence=_cut(prepared.sentence),
         compensation=dict(prepared.compensation),
         rationale=rationale.replace("\0", "")[:RATIONALE_LENGTH],
     )
@@ -297,6 +309,11 @@ def _written(prepared: Prepared, rationale: str) -> Action:
         },
     )
     return action
+
+
+def _cut(sentence: str) -> str:
+    fits = len(sentence) <= SENTENCE_LENGTH
+    return sentence if fits else f"{sentence[: SENTENCE_LENGTH - 1]}…"
 
 
 def _attached(prepared: Prepared, draft: ExhibitDraft) -> Exhibit:

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,23 @@ def test_facts_that_cannot_be_collected_are_a_refusal(home: make.House) -> None:
     refusal = refusal_of(home)
     assert (refusal.code, refusal.status) == ("fact_unavailable", 422)
     assert "cannot be read" in refusal.detail
+
+
+@pytest.mark.parametrize("fact", [float("nan"), 2**60, "nul\0", object()])
+def test_facts_that_cannot_be_kept_are_a_refusal(
+    home: make.House, monkeypatch: pytest.MonkeyPatch, fact: object
+) -> None:
+    collected = make.LEDGER.collect({"ledger": str(home.guarded), "line": "x"})
+    odd = replace(collected, facts={**collected.facts, "lines": fact})
+    monkeypatch.setattr(make.LedgerAppend, "collect", lambda *_: odd)
+    assert refusal_of(home).code == "fact_unavailable"
+
+
+def test_a_sentence_that_is_too_long_says_that_it_was_cut(
+    home: make.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make.LedgerAppend, "sentence", lambda *_: "x" * 401)
+    assert make.proposed(home).action.sentence == "x" * 399 + "…"
 
 
 @pytest.mark.parametrize("ledger", ["guarded", "open", "sealed"])

@@ -20,6 +20,7 @@ TENTHS_BELOW = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MOST_SHOWN = 99
 
 
 @register.simple_tag
@@ -125,3 +126,9 @@ def lasting(span: timedelta | float | None) -> str:
 def dots(needed: int, filled: int) -> list[bool]:
     """Return one entry per seat, true for the filled ones, which come first."""
     return [place < filled for place in range(min(needed, 20))]
+
+
+@register.filter
+def capped(count: int) -> str:
+    """Return a count as a badge shows it; beyond 99 nobody counts any more."""
+    return f"{MOST_SHOWN}+" if count > MOST_SHOWN else str(count)

@@ -68,9 +68,23 @@ document.addEventListener("keydown", (event) => {
   button.click();
 });
 
+// While the form itself is in view, the bar that leads to it steps aside.
+const bar = document.querySelector("[data-decidebar]");
+const seen = new IntersectionObserver(([entry]) => {
+  bar.toggleAttribute("data-arrived", entry.isIntersecting);
+});
+
+function watch() {
+  const acts = document.querySelector("[data-decide] [data-acts]");
+  seen.disconnect();
+  if (bar && acts) seen.observe(acts);
+  else bar?.remove();
+}
+
+watch();
 rest();
 document.addEventListener("htmx:sendError", () => say("unsent", true));
 document.addEventListener("htmx:beforeRequest", () => say("unsent", false));
 new MutationObserver(() => { say("cut-off", isCutOff()); rest(); })
   .observe(document.documentElement, { attributeFilter: ["data-stale"] });
-onChange("[data-decide], [data-gate-state]", () => { compare(); rest(); });
+onChange("[data-decide], [data-gate-state]", () => { compare(); rest(); watch(); });

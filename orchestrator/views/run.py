@@ -27,7 +27,7 @@ from orchestrator.views.receipt import receipt_of
 from orchestrator.views.showing import counting, in_full, in_short
 from orchestrator.workflow.definition import from_plain
 
-TAIL = 12
+TAIL = 8
 
 
 @page

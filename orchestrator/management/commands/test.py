@@ -15,6 +15,7 @@ PRODUCTION = {
     "BASE_URL": "https://countersign.example",
     "ALLOWED_HOSTS": "countersign.example",
     "SECRET_KEY": "x1" * 20 + "only-long-and-mixed-enough-for-the-check",
+    "DATABASE_URL": "sqlite://:memory:",
     "DEBUG": "false",
 }
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -50,7 +51,11 @@ def _parser(program: str) -> ArgumentParser:
 def _run(own: Namespace, rest: list[str]) -> int:
     if (own.lint or own.all) and not all(map(_passes, LINT)):
         return 1
-    parallel = [] if any(word.startswith("-n") for word in rest) else ["-n", "auto", "--dist", "loadgroup"]
+    parallel = (
+        []
+        if any(word.startswith("-n") for word in rest)
+        else ["-n", "auto", "--dist", "loadgroup"]
+    )
     browser = ["--e2e"] if own.e2e or own.all else []
     if own.all:
         code = _pytest([*parallel, "--postgres", *rest])

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from governance.models import Action, Person, Seat, Team
 from governance.policy.obligations import PARTIES, Obligations
@@ -125,14 +126,14 @@ def standing_of(person: Person, circle: Circle, demands: Sequence[Demand]) -> St
     everywhere = set(PARTIES).intersection(*(demand.distinct_from for demand in demands))
     party = circle.barred_as(person.pk, everywhere)
     if party:
-        return _refused(f"is_{party}", _PARTY_WORDS[party]())
+        return _refused(f"is_{party}", str(_PARTY_WORDS[party]))
     return _refused("not_eligible", _("You are not among the people this gate asks."))
 
 
 _PARTY_WORDS = {
-    "initiator": lambda: _("You started this, so somebody else must decide."),
-    "owner": lambda: _("You own the agent that asks, so somebody else must decide."),
-    "sponsor": lambda: _("You sponsor the agent that asks, so somebody else must decide."),
+    "initiator": gettext_lazy("You started this, so somebody else must decide."),
+    "owner": gettext_lazy("You own the agent that asks, so somebody else must decide."),
+    "sponsor": gettext_lazy("You sponsor the agent that asks, so somebody else must decide."),
 }
 
 

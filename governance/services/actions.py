@@ -4,13 +4,11 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
 from django.utils.translation import gettext as _
 
-from audit.canonical import canonical_bytes, digest
+from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
 from governance.adapters import (
@@ -34,13 +32,13 @@ from governance.models import (
     Warrant,
 )
 from governance.policy.evaluate import as_cedar
-from governance.refusals import Forbidden, Invalid, Refusal
+from governance.refusals import Forbidden, Invalid
+from governance.selectors.tools import checked_arguments, usable_tool
 from governance.services import exhibits as exhibit_service
 from governance.services import gates, issuing, verdicts
 from governance.streams import stream_of
 
 ENVELOPE_VERSION = 1
-MOST_ARGUMENT_BYTES = 100_000
 MOST_FACT_BYTES = 1_000_000
 SENTENCE_LENGTH = 400
 RATIONALE_LENGTH = 10_000
@@ -108,8 +106,8 @@ def prepare(
     pointers) or `fact_unavailable`, and Refusal `tool_changed`.
     """
     require_active(agent)
-    tool = _tool(tool_slug)
-    plain = _checked(tool, arguments)
+    tool = usable_tool(tool_slug)
+    plain = checked_arguments(tool, arguments)
     with _facts():
         adapter = adapter_for(tool.slug)
         facts = _collected(adapter, plain)
@@ -137,8 +135,8 @@ def prepare_again(*, action: Action, delta: bool) -> Prepared:
     """
     agent = Agent.objects.select_related("owner", "sponsor").get(pk=action.agent_id)
     require_active(agent)
-    tool = _tool(action.tool_id)
-    arguments = _checked(tool, action.envelope["arguments"])
+    tool = usable_tool(action.tool_id)
+    arguments = checked_arguments(tool, action.envelope["arguments"])
     with _facts():
         adapter = adapter_for(tool.slug)
         facts = _collected(adapter, arguments)
@@ -156,9 +154,8 @@ def prepare_again(*, action: Action, delta: bool) -> Prepared:
             step_path=action.step_path,
             index=action.index,
         )
-        return (
-            again if facts.pins == action.envelope["pins"] else _moved(again, action, delta=delta)
-        )
+        unmoved = facts.pins == action.envelope["pins"]
+        return again if unmoved else _moved(again, action, delta=delta)
 
 
 def propose(
@@ -238,43 +235,6 @@ def _facts() -> Iterator[None]:
         yield
     except FactUnavailableError as error:
         raise Invalid("fact_unavailable", str(error)) from error
-
-
-def _tool(slug: str) -> Tool:
-    tool = Tool.objects.filter(slug=slug).first()
-    if tool is None:
-        raise Invalid("unknown_tool", _("No tool is registered as %(slug)s.") % {"slug": slug})
-    if digest(tool.schema) != tool.schema_digest:
-        detail = _("The arguments of %(slug)s were changed outside its registration; register it.")
-        raise Refusal("tool_changed", detail % {"slug": slug})
-    return tool
-
-
-def _checked(tool: Tool, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    plain = dict(arguments)
-    validator = _validator(canonical_bytes(tool.schema).decode())
-    errors = [
-        {"pointer": _pointer(error.instance_path), "detail": error.message}
-        for error in validator.iter_errors(plain)
-    ]
-    try:
-        foreign_digest(plain, MOST_ARGUMENT_BYTES)
-    except ValueError as error:
-        errors.append({"pointer": "", "detail": str(error)})
-    if errors:
-        detail = _("The arguments do not fit what %(tool)s takes.") % {"tool": tool.name}
-        raise Invalid("invalid_arguments", detail, errors=errors)
-    return plain
-
-
-@lru_cache(maxsize=64)
-def _validator(schema: str) -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
-
-
-def _pointer(path: Sequence[str | int]) -> str:
-    """Return the JSON pointer (RFC 6901) to a place in the arguments."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
 
 
 def _written(prepared: Prepared, rationale: str) -> Action:

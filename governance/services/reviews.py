@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
+from governance.foreign import foreign_digest
 from governance.models import Gate, GateState, Person, Review, Verb
 from governance.policy.obligations import ASSURANCE
 from governance.presentation import Stamp, read_stamp, statement_of
@@ -19,7 +20,7 @@ from governance.selectors.whole_gate import WholeGate, deciders, over, reviews_o
 from governance.services import gates
 from governance.streams import stream_of
 
-COMMENT_LENGTH = 5000
+COMMENT_BYTES = 20_000
 KEY_LENGTH = 64
 
 
@@ -101,11 +102,14 @@ def _taken(act: _Act, person: Person) -> Review:
 def _check_form(act: _Act) -> None:
     if act.verb not in Verb.values:
         raise Invalid("unknown_verb", _("Say whether you approve or reject."))
-    if not 1 <= len(act.key) <= KEY_LENGTH:
+    if not (1 <= len(act.key) <= KEY_LENGTH and act.key.isascii() and act.key.isprintable()):
         detail = _("Send an idempotency key of 1 to 64 characters, so that a retry is harmless.")
         raise Invalid("idempotency_key_required", detail)
-    if len(act.comment) > COMMENT_LENGTH or "\0" in act.comment:
-        raise Invalid("invalid_comment", _("Keep the comment below 5,000 characters of text."))
+    try:
+        foreign_digest(act.comment, COMMENT_BYTES)
+    except ValueError as error:
+        detail = _("The comment cannot be kept: %(problem)s.") % {"problem": error}
+        raise Invalid("invalid_comment", detail) from error
 
 
 def _replayed(act: _Act, person: Person) -> Review | None:
@@ -232,7 +236,7 @@ def _record_refusal(act: _Act, person: Person, refusal: Refusal) -> None:
             object=ObjectRef("gate", str(gate.pk)),
             payload={
                 "person": str(person),
-                "verb": act.verb[:COMMENT_LENGTH],
+                "verb": act.verb if act.verb in Verb.values else "",
                 "code": refusal.code,
                 "detail": refusal.detail,
                 "channel": act.channel,

@@ -262,8 +262,13 @@ def test_a_gate_can_ask_for_a_stronger_sign_in(home: make.House) -> None:
         ({"verb": ""}, "unknown_verb"),
         ({"idempotency_key": ""}, "idempotency_key_required"),
         ({"idempotency_key": "k" * 65}, "idempotency_key_required"),
-        ({"comment": "x" * 5001}, "invalid_comment"),
+        ({"verb": "\0"}, "unknown_verb"),
+        ({"verb": "\ud800"}, "unknown_verb"),
+        ({"idempotency_key": "nul\0"}, "idempotency_key_required"),
+        ({"idempotency_key": "\ud800"}, "idempotency_key_required"),
+        ({"comment": "x" * 20_000}, "invalid_comment"),
         ({"comment": "nul\0"}, "invalid_comment"),
+        ({"comment": "\ud800"}, "invalid_comment"),
     ],
 )
 def test_a_review_that_makes_no_sense_is_refused(

@@ -58,8 +58,8 @@ class ToolAdapter(Protocol):
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Establish pins and facts now; raises FactUnavailableError."""
 
-    def sentence(self, arguments: Mapping[str, Any]) -> str:
-        """Say in plain words, from structured fields only, what would happen."""
+    def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
+        """Say in plain words, from structured fields only, what these pins would do."""
 
     def preview(
         self, arguments: Mapping[str, Any], pins: Mapping[str, str]

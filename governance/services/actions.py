@@ -118,7 +118,7 @@ def prepare(
             arguments=plain,
             on_behalf_of=on_behalf_of,
             facts=facts,
-            sentence=adapter.sentence(plain),
+            sentence=adapter.sentence(plain, facts.pins),
             drafts=adapter.preview(plain, facts.pins),
             compensation=adapter.compensation(plain, facts.pins),
             run_id=run_id,
@@ -213,7 +213,7 @@ def _moved(again: Prepared, action: Action, *, delta: bool) -> Prepared:
         drafts = adapter.preview(arguments, pins)
     return replace(
         again,
-        sentence=adapter.sentence(arguments),
+        sentence=adapter.sentence(arguments, pins),
         drafts=drafts,
         compensation=adapter.compensation(arguments, pins),
     )

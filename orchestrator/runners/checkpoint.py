@@ -42,7 +42,7 @@ class CheckpointAdapter:
         """Return the step as the resource; nothing outside can drift."""
         return Facts(pins={}, facts={}, resource_type="Step", resource_id=arguments["step"])
 
-    def sentence(self, arguments: Mapping[str, Any]) -> str:
+    def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which step's output would be let through."""
         return _("Let the run go on after step “%(step)s”") % {"step": arguments["step"]}
 

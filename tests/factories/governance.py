@@ -111,7 +111,7 @@ class LedgerAppend:
             resource_attributes={"name": Path(arguments["ledger"]).name},
         )
 
-    def sentence(self, arguments: Mapping[str, Any]) -> str:
+    def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which line goes where."""
         return f"Append “{arguments['line']}” to {Path(arguments['ledger']).name}"
 

@@ -92,13 +92,13 @@ class GitMerge:
                 },
             )
 
-    def sentence(self, arguments: Mapping[str, Any]) -> str:
-        """Say what would be merged where, and how much it is at this moment."""
+    def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
+        """Say what would be merged where, and how much it is with exactly these pins."""
         with _facts():
             repository = self._repository(arguments)
-            heads = _heads(repository, arguments)
+            heads = _pinned(pins)
             with repository.reading() as view:
-                tree = merging.merged_tree(view, heads.target, heads.source)
+                tree = _mergeable(view, heads)
                 commits = history.count_between(view, heads.target, heads.source)
                 files = count_files(view, merging.tree_of(view, heads.target), tree)
         amount = f"{_counted(commits, 'commit')}, {_counted(files, 'file')}"

@@ -24,7 +24,7 @@ def planted(folder: Path) -> tuple[Path, Path]:
 def live_through_a_merge(shop: Path) -> None:
     tool, arguments = GitMerge(), merge_arguments(shop)
     pins = tool.collect(arguments).pins
-    tool.sentence(arguments)
+    tool.sentence(arguments, pins)
     tool.preview(arguments, pins)
     tool.delta(arguments, pins, pins)
     response = tool.perform(arguments, pins, effect_key=KEY, fence=1)

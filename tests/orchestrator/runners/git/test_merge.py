@@ -84,8 +84,19 @@ def test_the_rules_of_the_target_say_which_branches_are_protected(tmp_path: Path
 
 
 def test_the_sentence_counts_commits_and_files(shop: Path) -> None:
-    said = tool.sentence(merge_arguments(shop))
+    arguments = merge_arguments(shop)
+    pins = tool.collect(arguments).pins
+    said = tool.sentence(arguments, pins)
     assert said == "Merge branch feature into main of demo-shop (1 commit, 2 files)"
+
+
+def test_the_sentence_speaks_of_the_pins_even_when_the_branch_moved_since(shop: Path) -> None:
+    arguments = merge_arguments(shop)
+    pins = tool.collect(arguments).pins
+    said = tool.sentence(arguments, pins)
+    git(shop, "checkout", "-q", "feature")
+    commit(shop, "One more (#4)", {"more.py": "MORE = 1\n"})
+    assert tool.sentence(arguments, pins) == said
 
 
 def test_a_conflict_is_refused_with_the_files(shop: Path) -> None:

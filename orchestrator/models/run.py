@@ -60,9 +60,7 @@ RUN_TRANSITIONS: dict[str, frozenset[str]] = {
         {_S.RUNNING, _S.PAUSED, _S.COMPENSATING, _S.FAILED, _S.CANCELLING, _S.TIMED_OUT}
     ),
     _S.CANCELLING: frozenset({_S.COMPENSATING, _S.CANCELLED}),
-    _S.COMPENSATING: frozenset(
-        {_S.FAILED, _S.REJECTED, _S.CANCELLED, _S.TIMED_OUT, _S.ESCALATED}
-    ),
+    _S.COMPENSATING: frozenset({_S.FAILED, _S.REJECTED, _S.CANCELLED, _S.TIMED_OUT, _S.ESCALATED}),
     _S.SUCCEEDED: frozenset(),
     _S.FAILED: frozenset(),
     _S.REJECTED: frozenset(),
@@ -103,7 +101,9 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["domain", "-created_at", "id"], name="orchestrator_runs_page"),
-            models.Index(fields=["domain", "state", "-created_at"], name="orchestrator_run_states"),
+            models.Index(
+                fields=["domain", "state", "-created_at"], name="orchestrator_run_states"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -71,7 +71,9 @@ def test_only_people_of_the_domain_see_its_streams_and_lists(home: make.House) -
 
 
 @pytest.mark.parametrize("kind", ["action", "exhibit"])
-@pytest.mark.parametrize("object_id", [str(uuid.uuid4()), "not-an-id"])
+@pytest.mark.parametrize(
+    "object_id", [str(uuid.uuid4()), "not-an-id"], ids=["unknown", "malformed"]
+)
 def test_what_does_not_exist_is_nobodys(home: make.House, kind: str, object_id: str) -> None:
     assert not registry.may_view_stream(home.grace, StreamKey(kind, object_id))
 

@@ -15,6 +15,7 @@ Pair = tuple[str, str]
 Outcome = Literal["decided", "tied", "undecided", "no_quorum"]
 Counted = tuple[Outcome, tuple[str, ...], Mapping[str, int]]
 
+REASON = {"type": "string", "maxLength": 4000}
 HIGHEST_SCORE = 100
 TRIMMED_FROM = 3
 
@@ -41,7 +42,7 @@ def paper_schema(method: str, proposals: Sequence[str], *, may_veto: bool) -> di
     properties: dict[str, Any] = {
         key: choice,
         "abstain": {"const": True},
-        "reason": {"type": "string", "maxLength": 4000},
+        "reason": REASON,
     }
     if may_veto:
         vetoes = {"type": "array", "uniqueItems": True, "items": {"enum": list(proposals)}}

@@ -4,19 +4,13 @@ Children stand at `turn`, `speaker` (the manager's choice), `bid_<participant>`,
 `vote_<participant>` and `judge`. The task of each says after how many turns it was asked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.patterns.base import Ask, History, Kind, PastStep
-from orchestrator.patterns.children import (
-    STRIKES,
-    Fault,
-    children,
-    fault_of,
-    next_iteration,
-)
-from orchestrator.patterns.group_chat.ballots import Paper, paper_schema
+from orchestrator.patterns.children import STRIKES, Fault, children, next_iteration
+from orchestrator.patterns.group_chat.papers import VOTE, Ballot, ballots_of
 from orchestrator.patterns.group_chat.rules import Rules, rules_of
 from orchestrator.patterns.group_chat.thread import (
     SHOWN,
@@ -26,20 +20,6 @@ from orchestrator.patterns.group_chat.thread import (
     proposals_in,
     turns_of,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """The ballot after `turns` turns: the papers that count, and what was wrong with others."""
-
-    turns: int
-    papers: Mapping[str, Paper]
-    faults: Sequence[tuple[str, Fault]]
-
-    @property
-    def is_begun(self) -> bool:
-        """Whether anybody has been asked for a paper."""
-        return bool(self.papers or self.faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +80,7 @@ class Chat:
     def is_choosing(self) -> bool:
         """Whether somebody was asked since the last turn, other than for a paper."""
         asked = (s for s in self.history.past if s.task["turn"] == self.number)
-        return any(not step.path.startswith("vote_") for step in asked)
+        return any(not step.path.startswith(VOTE) for step in asked)
 
     def is_removed(self, name: str) -> bool:
         """Whether a participant failed three times, in turns and votes taken together."""
@@ -128,7 +108,8 @@ class Chat:
         for number, turn in enumerate(self.turns, start=1):
             if turn.kind:
                 entries.append(turn.entry(len(entries)))
-            entries.extend(_votes(ballots.get(number), len(entries)))
+            if number in ballots:
+                entries.extend(ballots[number].entries(len(entries)))
         return [entry.as_json() for entry in entries]
 
     def variables(self) -> dict[str, Any]:
@@ -184,43 +165,4 @@ def read_chat(history: History) -> Chat:
     rules = rules_of(history.options)
     limit = rules.voting.max_proposals
     turns = turns_of(children(history, "turn"), max_proposals=limit)
-    return Chat(history, rules, turns, _ballots(history, rules, turns))
-
-
-def vote_schema(rules: Rules, turns: Sequence[Turn], voter: str) -> dict[str, Any]:
-    """Return the JSON Schema of a voter's paper in the ballot after these turns."""
-    voting = rules.voting
-    names = list(proposals_in(turns))
-    return paper_schema(voting.method, names, may_veto=voter in voting.vetoers)
-
-
-def _ballots(history: History, rules: Rules, turns: tuple[Turn, ...]) -> tuple[Ballot, ...]:
-    steps = [step for step in history.past if step.path.startswith("vote_")]
-    steps.sort(key=lambda step: (step.task["turn"], step.path, step.iteration))
-    numbers = sorted({step.task["turn"] for step in steps})
-    return tuple(_ballot(n, steps, rules, turns[:n]) for n in numbers)
-
-
-def _ballot(
-    number: int, steps: Sequence[PastStep], rules: Rules, turns: tuple[Turn, ...]
-) -> Ballot:
-    papers: dict[str, Paper] = {}
-    faults: list[tuple[str, Fault]] = []
-    for step in (step for step in steps if step.task["turn"] == number):
-        voter = step.task["participant"]
-        if fault := fault_of(step, vote_schema(rules, turns, voter)):
-            faults.append((voter, fault))
-        else:
-            papers[voter] = step.output
-    return Ballot(number, papers, faults)
-
-
-def _votes(ballot: Ballot | None, seq: int) -> list[Entry]:
-    papers = sorted(ballot.papers.items()) if ballot else []
-    return [_vote(seq + n, voter, paper) for n, (voter, paper) in enumerate(papers)]
-
-
-def _vote(seq: int, voter: str, paper: Paper) -> Entry:
-    choice = {key: value for key, value in paper.items() if key != "reason"}
-    refs = tuple(paper.get("ranking", [paper["vote"]] if "vote" in paper else ()))
-    return Entry(seq, voter, "vote", paper.get("reason", ""), refs, choice)
+    return Chat(history, rules, turns, ballots_of(history, rules, turns))

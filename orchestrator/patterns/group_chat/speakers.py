@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.patterns.base import Decider, Move, Note, PastStep, Start
 from orchestrator.patterns.children import STRIKES, fault_of
+from orchestrator.patterns.group_chat.ballots import REASON
 from orchestrator.patterns.group_chat.chat import Chat
 from orchestrator.patterns.group_chat.endings import escalated
 from orchestrator.patterns.group_chat.news import news
 from orchestrator.workflow.expressions import ExpressionError, evaluate
 
 HIGHEST_BID = 100
-_REASON = {"type": "string", "maxLength": 4000}
 
 
 def next_speaker(chat: Chat) -> Move:
@@ -49,7 +49,7 @@ def _by_rule(chat: Chat, among: Sequence[str]) -> Move:
 
 
 def _by_manager(chat: Chat, among: Sequence[str]) -> Move:
-    speaker = {"speaker": {"enum": list(among)}, "reason": _REASON}
+    speaker = {"speaker": {"enum": list(among)}, "reason": REASON}
     schema = _object(speaker, required="speaker")
     answers = chat.asked("speaker")
     fault = fault_of(answers[-1], schema) if answers else None
@@ -63,7 +63,7 @@ def _by_manager(chat: Chat, among: Sequence[str]) -> Move:
 
 def _by_bids(chat: Chat, among: Sequence[str]) -> Move:
     bid = {"type": "integer", "minimum": 0, "maximum": HIGHEST_BID}
-    schema = _object({"bid": bid, "reason": _REASON}, required="bid")
+    schema = _object({"bid": bid, "reason": REASON}, required="bid")
     bids = {name: chat.asked(f"bid_{name}") for name in among}
     if not any(bids.values()):
         asks = [chat.ask(f"bid_{name}", name, schema, kind="bid") for name in among]

@@ -2,9 +2,11 @@
 
 from orchestrator.patterns.base import Ask, Decider, Finish, Move, Note, Start
 from orchestrator.patterns.children import STRIKES, fault_of
-from orchestrator.patterns.group_chat.chat import Chat, vote_schema
+from orchestrator.patterns.group_chat.ballots import REASON
+from orchestrator.patterns.group_chat.chat import Chat
 from orchestrator.patterns.group_chat.endings import agreed, escalated
 from orchestrator.patterns.group_chat.news import news, tally_json, tally_of
+from orchestrator.patterns.group_chat.papers import VOTE, vote_schema
 
 
 def is_due(chat: Chat) -> bool:
@@ -36,7 +38,7 @@ def _paper(chat: Chat, voter: str) -> Ask:
     schema = vote_schema(chat.rules, chat.turns, voter)
     faults = [fault for name, fault in chat.ballot.faults if name == voter]
     error = faults[-1] if faults else None
-    return chat.ask(f"vote_{voter}", voter, schema, error, ballot=chat.round)
+    return chat.ask(f"{VOTE}{voter}", voter, schema, error, ballot=chat.round)
 
 
 def _break_tie(chat: Chat, leaders: tuple[str, ...]) -> Move:
@@ -54,7 +56,7 @@ def _judged(chat: Chat, leaders: tuple[str, ...]) -> Move | None:
         "type": "object",
         "additionalProperties": False,
         "required": ["vote"],
-        "properties": {"vote": {"enum": list(leaders)}, "reason": {"type": "string"}},
+        "properties": {"vote": {"enum": list(leaders)}, "reason": REASON},
     }
     answers = chat.asked("judge")
     fault = fault_of(answers[-1], schema) if answers else None

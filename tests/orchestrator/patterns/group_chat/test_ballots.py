@@ -191,7 +191,11 @@ def test_a_share_of_the_votes_decides_exactly_from_its_threshold(
 ) -> None:
     method, names, papers = election
     cast = [paper["vote"] for paper in papers if "vote" in paper]
-    enough = {"majority": Fraction(1, 2), "supermajority": Fraction(2, 3), "unanimous": 1}
+    enough = {
+        "majority": Fraction(1, 2),
+        "supermajority": Fraction(2, 3),
+        "unanimous": Fraction(1),
+    }
     winners = [n for n in names if cast and _share(cast, n) >= enough[method]]
     if method == "majority":
         winners = [n for n in winners if _share(cast, n) > Fraction(1, 2)]

@@ -125,8 +125,13 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
         return
+    over = warrants.over(warrant_id=effect.warrant_id)
     if recovery == "resend":
-        _perform(claim, step, effect)
+        # Sending again is the only way to ask, and it may do what was not done yet.
+        if over:
+            _leave_to_people(claim, effect, over)
+        else:
+            _perform(claim, step, effect)
         return
     try:
         response = _probe(step, effect)
@@ -134,10 +139,12 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         logger.exception("tool %s could not be asked in step %s", step.action_id, step.pk)
         _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
         return
-    if response is None:
-        _perform(claim, step, effect)
-    else:
+    if response is not None:
         _finish(claim, effect, response)
+    elif over:
+        _ask_again(claim, step, effect, over)
+    else:
+        _perform(claim, step, effect)
 
 
 def _taken_over(claim: Claim, effect: Effect) -> Effect:

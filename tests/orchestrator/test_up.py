@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness.instances import ROOT, Instance, environment
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.kill
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def _run(own: Namespace, rest: list[str]) -> int:
     parallel = (
         []
         if any(word.startswith("-n") for word in rest)
-        else ["-n", "auto", "--dist", "loadgroup"]
+        else ["-n", "auto", "--dist", "loadfile"]
     )
     browser = ["--e2e"] if own.e2e or own.all else []
     if own.all:

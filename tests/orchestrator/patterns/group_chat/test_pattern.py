@@ -182,8 +182,18 @@ def test_a_panel_below_its_quorum_ends_with_a_person() -> None:
     assert (world.end.state, world.end.error_code) == ("escalated", "quorum_unreachable")
     removed = [note["participant"] for note in world.noted("chat.participant_removed")]
     assert removed == ["ben", "cleo"]
-    assert world.noted("chat.ballot_tallied") == []
     assert world.end.output["tally"]["papers"] == {"ada": {"vote": "p1"}}
+
+
+def test_a_ballot_that_can_no_longer_count_is_not_waited_for_nor_recorded_as_one() -> None:
+    def answer(ask: Ask) -> Ended:
+        fails = ask.agent == "ben" or ask.path == "vote_cleo"
+        return failed() if fails else all_for_the_first(ask)
+
+    world = chat(answer, options(quorum=3))
+    assert [ask.path for ask in world.asks].count("vote_cleo") == 2
+    assert world.end.error_code == "quorum_unreachable"
+    assert world.noted("chat.ballot_tallied") == []
 
 
 def test_one_who_must_speak_and_cannot_ends_with_a_person() -> None:

@@ -103,3 +103,9 @@ def test_nothing_an_agent_attaches_is_left_out() -> None:
 def test_anything_else_is_shown_as_data() -> None:
     (item,) = shown([exhibit("odd", {"b": 1, "a": [True]})])
     assert item.data.index('"a"') < item.data.index('"b"')
+
+
+def test_an_agents_diff_is_shown_with_everything_in_it() -> None:
+    (item,) = shown([exhibit("diff", DIFF | {"note": "left out of the layout"})])
+    assert item.template == "gates/data.html"
+    assert "left out of the layout" in item.data

@@ -56,7 +56,7 @@ class Company:
     def waiting_gate(self) -> str:
         """Return the address of a gate that nobody has touched; to look at or to reject."""
         if not self._gates:
-            self._gates = self.backstage.call(stage.gates, 8)
+            self._gates = self.backstage.call(stage.gates, 12)
         return f"/gates/{self._gates.pop()}/"
 
     def command(self, *arguments: str) -> "subprocess.Popen[str]":

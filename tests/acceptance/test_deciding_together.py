@@ -10,7 +10,7 @@ from tests.acceptance import stage
 from tests.acceptance.company import Company, ask, end_of, story_of
 from tests.factories.git import git
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 # Both pages count down to one moment of the clock that they share.
 PRESS_AT = """([verb, at]) => setTimeout(

@@ -10,7 +10,7 @@ from tests.acceptance.company import Company, ask, story_of, with_token
 from tests.factories.git import git
 from tests.harness.holding import held, steward_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 
 def test_approving_after_the_deadline_answers_410_though_the_steward_stands_still(

@@ -10,7 +10,7 @@ from tests.acceptance.company import Company, ask, end_of, story_of
 from tests.factories.git import git
 from tests.harness.holding import held, workers_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 INES = ("Ines Moreau", "ines@shop.example")
 SUBJECT = "Round discounts in favour of the shop (#12)"

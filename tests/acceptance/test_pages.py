@@ -10,7 +10,7 @@ from tests.acceptance.company import Company, ask
 from tests.acceptance.screenshots import SIZES, THEMES, problems
 from tests.acceptance.watching import no_complaints
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 NARROWEST = 360
 STRANGERS = {"signin": "/signin/", "closed-link": "/enrol/nothing/", "unknown": "/nowhere/"}
@@ -47,7 +47,7 @@ DETAILS = {
 def desk(company: Company, chromium: Browser) -> Iterator[BrowserContext]:
     """Grace's browser, with one gate waiting and one decided."""
     company.waiting_gate()
-    with company.at_desk(chromium, "Grace") as context:
+    with company.at_desk(chromium, "Grace", reduced_motion="reduce") as context:
         page = context.new_page()
         page.goto(company.waiting_gate())
         page.get_by_role("button", name="Reject", exact=True).click()
@@ -82,7 +82,7 @@ def look_at(page: Page) -> None:
 def test_a_page_for_strangers_suits_everybody(
     company: Company, chromium: Browser, name: str
 ) -> None:
-    context = chromium.new_context(base_url=company.instance.base_url)
+    context = chromium.new_context(base_url=company.instance.base_url, reduced_motion="reduce")
     with no_complaints(context):
         page = context.new_page()
         page.goto(STRANGERS[name])

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.company import Company, end_of
 from tests.factories.git import branch, git, repository
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 EXAMPLE = "examples/code-review/workflow.yaml"
 A_MINUTE = 60_000

@@ -11,7 +11,7 @@ from tests.acceptance import stage
 from tests.acceptance.company import Company, ask, story_of, with_token
 from tests.factories.git import git
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tests.acceptance import stage
 from tests.acceptance.company import Company, ask, end_of
 from tests.factories.git import git
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture

@@ -18,9 +18,11 @@ from tests.harness.instances import Instance
 @pytest.fixture(scope="session")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """The product with its demo, which all files share; none may rely on what others left."""
-    instance = Instance(tmp_path_factory.mktemp("acceptance") / "data").wait_until_ready()
-    yield instance
-    instance.close()
+    instance = Instance(tmp_path_factory.mktemp("acceptance") / "data")
+    try:
+        yield instance.wait_until_ready()
+    finally:
+        instance.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,11 @@ A_MINUTE = 60_000
 @pytest.fixture
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """The product as somebody meets it who has just cloned it."""
-    instance = Instance(tmp_path_factory.mktemp("fresh") / "data").wait_until_ready()
-    yield instance
-    instance.close()
+    instance = Instance(tmp_path_factory.mktemp("fresh") / "data")
+    try:
+        yield instance.wait_until_ready()
+    finally:
+        instance.close()
 
 
 @contextmanager

@@ -13,6 +13,11 @@ from tests.acceptance.watching import no_complaints
 pytestmark = pytest.mark.e2e
 
 NARROWEST = 360
+# A change of theme reaches what has transitions with the next frames.
+SETTLED = """async () => {
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
+  await Promise.all(document.getAnimations().map((one) => one.finished));
+}"""
 STRANGERS = {"signin": "/signin/", "closed-link": "/enrol/nothing/", "unknown": "/nowhere/"}
 LISTS = {
     "inbox": "/",
@@ -71,6 +76,7 @@ def look_at(page: Page) -> None:
         page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            page.evaluate(SETTLED)
             found += [f"{size}, {theme}: {problem}" for problem in problems(page)]
     page.set_viewport_size({"width": NARROWEST, "height": 740})
     page.evaluate("scrollTo(1000, 0)")

@@ -27,6 +27,7 @@ LINT = (
     ("mypy",),
     ("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
     ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
+    ("python", "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull),
 )
 
 

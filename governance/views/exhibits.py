@@ -54,7 +54,10 @@ def shown(exhibits: Sequence[ExhibitView]) -> list[ShownExhibit]:
 
 def _shown(exhibit: ExhibitView) -> ShownExhibit:
     content = exhibit.content
-    if exhibit.kind == "diff" and (diff := laid_out(content)):
+    # Only what the control plane computed is laid out as a change: an agent's could leave out
+    # what it does not want read, or pass for the real one.
+    computed = exhibit.kind == "diff" and exhibit.trust == "tool"
+    if computed and (diff := laid_out(content)):
         return ShownExhibit(exhibit, "gates/diff.html", diff=diff)
     if exhibit.kind == "commits" and _holds(content, "commits"):
         more = _rest(content, "commits", "count")

@@ -27,6 +27,7 @@ LINT = (
     ("mypy",),
     ("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
     ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
+    ("python", "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull),
 )
 
 
@@ -54,7 +55,7 @@ def _run(own: Namespace, rest: list[str]) -> int:
     parallel = (
         []
         if any(word.startswith("-n") for word in rest)
-        else ["-n", "auto", "--dist", "loadgroup"]
+        else ["-n", "auto", "--dist", "loadfile"]
     )
     browser = ["--e2e"] if own.e2e or own.all else []
     if own.all:

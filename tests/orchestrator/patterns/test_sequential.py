@@ -15,7 +15,7 @@ from orchestrator.patterns.base import (
     Wait,
 )
 from orchestrator.patterns.registry import pattern_named
-from orchestrator.patterns.sequential import PASSED
+from orchestrator.patterns.states import PASSED
 
 decide = pattern_named("sequential").decide
 PLAN = [PlannedStep("a", "x"), PlannedStep("b", "x"), PlannedStep("c", "x")]
@@ -112,19 +112,20 @@ def test_every_run_ends_whatever_its_steps_come_to(
 
 def test_the_output_is_that_of_the_last_step_that_succeeded() -> None:
     done = [PastStep("a", 0, "succeeded", {"n": 1}), PastStep("b", 0, "succeeded", {"n": 2})]
-    assert decide(History(PLAN, [*done, PastStep("c", 0, "skipped")])).output == {"n": 2}
+    move = decide(History(PLAN, [*done, PastStep("c", 0, "skipped")]))
+    assert move == Finish("succeeded", output={"n": 2})
 
 
 def test_a_failure_that_the_file_forgives_lets_the_next_step_start() -> None:
     plan = [PlannedStep("a", "x", on_failure="continue"), PlannedStep("b", "x")]
     assert decide(History(plan, [PastStep("a", 0, "failed")])) == Start([Ask("b")])
-    assert decide(History(plan, [PastStep("a", 0, "rejected")])).state == "rejected"
+    assert decide(History(plan, [PastStep("a", 0, "rejected")])) == Finish("rejected", "a")
 
 
 def test_a_rejection_sends_the_work_back_and_says_why() -> None:
-    [ask] = decide(History(REVISED, [*draft_rejected(0)])).steps
     why = {"step": "review", "state": "rejected", "error_code": "gate_rejected"}
-    assert ask == Ask("draft", 1, task={"again": {**why, "time": 1, "max": 2}})
+    again = Ask("draft", 1, task={"again": {**why, "time": 1, "max": 2}})
+    assert decide(History(REVISED, draft_rejected(0))) == Start([again])
 
 
 def test_everything_from_there_is_done_again() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.patterns.base import Ask, Finish, History, PastStep, PlannedStep, Start
-from orchestrator.patterns.board import TreeMove
+from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.tree import decide_run
 from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import Definition

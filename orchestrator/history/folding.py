@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.history.places import Key, key_of
 from orchestrator.patterns.base import Ask, PastStep
-from orchestrator.patterns.board import Settled
+from orchestrator.patterns.changes import Settled
 from orchestrator.patterns.states import FINAL
 from orchestrator.workflow.plain_json import as_stored
 
@@ -84,7 +84,7 @@ class Fold:
     def settled(self, settled: Settled) -> None:
         """Take over that a move skipped a step, ended a block or left it to a person."""
         key, finish = (settled.path, settled.iteration), settled.finish
-        step = self.steps.get(key, PastStep(*key, "blocked"))
+        step = self.steps.get(key, PastStep(*key, "blocked", kind=settled.kind))
         output, error = as_stored(dict(finish.output)), finish.error_code
         self._put(replace(step, state=finish.state, output=output, error_code=error))
 

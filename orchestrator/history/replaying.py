@@ -15,7 +15,7 @@ from orchestrator.history.deciding import next_move, unmet_success
 from orchestrator.history.folding import Fold
 from orchestrator.history.telling import Told
 from orchestrator.patterns.base import Ask, Finish
-from orchestrator.patterns.board import Settled, TreeMove
+from orchestrator.patterns.changes import Settled, TreeMove
 from orchestrator.workflow.definition import Definition
 
 _RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.rejected", "run.escalated"})
@@ -39,6 +39,8 @@ class Recorded:
             return "asked" in self.payload
         if self.type == "step.cancelled":
             return self.payload.get("because") != "run_ended"
+        if self.type == "step.escalated":
+            return self.payload.get("because") == "condition"
         return (
             self.type in _RUN_ENDS
             or self.type in {"step.skipped", "step.spared"}

@@ -10,7 +10,7 @@ from typing import Any
 from audit.canonical import canonical_bytes, digest
 from orchestrator.history.places import Key
 from orchestrator.patterns.base import Ask, Note, Start
-from orchestrator.patterns.board import Settled, TreeMove
+from orchestrator.patterns.changes import Settled, TreeMove
 from orchestrator.patterns.paths import inside
 
 MOST_NOTE_BYTES = 131_072
@@ -29,10 +29,10 @@ class Told:
 def told(move: TreeMove) -> Iterator[Told]:
     """Yield every event of a move but the last one of a run: how it ends."""
     yield from map(of_note, move.notes)
-    yield from map(of_cancelled, move.cancel)
     yield from map(of_resumed, move.resumed)
     yield from map(of_begun, move.begun)
     yield from map(of_settled, move.settled)
+    yield from map(of_cancelled, move.cancel)
     if isinstance(move.move, Start):
         yield from map(of_ready, move.move.steps)
 
@@ -62,10 +62,16 @@ def of_begun(ask: Ask) -> Told:
 
 
 def of_settled(settled: Settled) -> Told:
-    """Return what is said of a step that is skipped, or of a block that ends or needs a person."""
+    """Return what is said of a block that ends or needs a person, and of a step's condition.
+
+    A condition that does not hold skips a step; one that is unclear leaves it to a person.
+    """
     key, finish = (settled.path, settled.iteration), settled.finish
     if finish.state == "skipped":
         return _about("step.skipped", key, settled)
+    if settled.kind != "block":
+        code = finish.error_code
+        return _about(f"step.{finish.state}", key, settled, code=code, because="condition")
     how = {"code": finish.error_code, "output_digest": digest(dict(finish.output))}
     return _about(f"block.{finish.state}", key, settled, **how)
 

@@ -31,7 +31,8 @@ class StepState(models.TextChoices):
 _S = StepState
 _CANCEL = frozenset({_S.CANCELLED})
 STEP_TRANSITIONS: dict[str, frozenset[str]] = {
-    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED}) | _CANCEL,
+    # Escalated: whether its condition holds cannot be said.
+    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED, _S.ESCALATED}) | _CANCEL,
     _S.READY: frozenset(
         {_S.RUNNING, _S.AWAITING_APPROVAL, _S.AWAITING_BUDGET, _S.FAILED, _S.TIMED_OUT}
     )
@@ -70,7 +71,7 @@ _BLOCK_ENDS = frozenset(
     {_S.SUCCEEDED, _S.FAILED, _S.REJECTED, _S.ESCALATED, _S.TIMED_OUT, _S.CANCELLED}
 )
 BLOCK_TRANSITIONS: dict[str, frozenset[str]] = {
-    _S.BLOCKED: frozenset({_S.RUNNING, _S.SKIPPED, _S.CANCELLED}),
+    _S.BLOCKED: frozenset({_S.RUNNING, _S.SKIPPED, _S.ESCALATED, _S.CANCELLED}),
     _S.RUNNING: _BLOCK_ENDS,
     _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING},
 }

@@ -14,7 +14,7 @@ from orchestrator.history import telling
 from orchestrator.history.places import Key
 from orchestrator.models import AttemptKind, Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
-from orchestrator.patterns.board import Settled, TreeMove
+from orchestrator.patterns.changes import Settled, TreeMove
 from orchestrator.services import claims, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
@@ -38,8 +38,6 @@ def make(run: Run, definition: Definition, move: TreeMove, worker: str) -> Claim
     for note in move.notes:
         event = telling.of_note(note)
         tell_run(run, event.type, ENGINE, **event.payload)
-    for key in move.cancel:
-        _cancel(rows[key], telling.of_cancelled(key))
     for key in move.resumed:
         steps.resume_block(rows[key])
         _tell(rows[key], telling.of_resumed(key))
@@ -48,6 +46,8 @@ def make(run: Run, definition: Definition, move: TreeMove, worker: str) -> Claim
         _tell(step, telling.of_begun(ask))
     for settled in move.settled:
         _settle(run, rows, settled)
+    for key in move.cancel:
+        _cancel(rows[key], telling.of_cancelled(key))
     return _start(run, definition, move.move, worker) if isinstance(move.move, Start) else None
 
 
@@ -82,13 +82,10 @@ def _cancel(step: Step, event: telling.Told) -> None:
 
 
 def _settle(run: Run, rows: dict[Key, Step], settled: Settled) -> None:
-    key, finish = (settled.path, settled.iteration), settled.finish
-    if finish.state == StepState.SKIPPED:
-        step = steps.skip(run, *key)
-    else:
-        step = rows[key]
-        steps.end_block(step, finish)
-    _tell(step, telling.of_settled(settled), detail=finish.detail)
+    key = settled.path, settled.iteration
+    step = rows[key] = rows.get(key) or steps.place(run, *key, settled.kind)
+    steps.settle(step, settled.finish)
+    _tell(step, telling.of_settled(settled), detail=settled.finish.detail)
 
 
 def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim | None:

@@ -32,7 +32,7 @@ from orchestrator.models import (
     Workflow,
 )
 from orchestrator.patterns.base import Finish, PastStep, Start
-from orchestrator.patterns.board import TreeMove
+from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import moves, steps
 from orchestrator.services.claims import Claim

@@ -30,7 +30,7 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.patterns.base import Ask, Finish
+from orchestrator.patterns.base import Ask, Finish, Kind
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -86,18 +86,15 @@ def begin(run: Run, ask: Ask) -> Step:
     return step
 
 
-def skip(run: Run, path: str, iteration: int) -> Step:
-    """Say of a step whose condition does not hold that it is not going to be done."""
-    step = waiting_rows(run, [(path, iteration)]).get((path, iteration))
-    if step is None:
-        [step] = fresh_rows(run, [Asked(Ask(path, iteration))], StepState.BLOCKED)
-        Step.objects.bulk_create([step])
-    _move(step, StepState.SKIPPED, finished_at=Now())
+def place(run: Run, path: str, iteration: int, kind: Kind) -> Step:
+    """Return a new step that nobody has been asked for, and nobody may be."""
+    [step] = fresh_rows(run, [Asked(Ask(path, iteration, kind=kind))], StepState.BLOCKED)
+    Step.objects.bulk_create([step])
     return step
 
 
-def end_block(step: Step, finish: Finish) -> None:
-    """End a block as its pattern says, or let it need a person; its output is what it came to."""
+def settle(step: Step, finish: Finish) -> None:
+    """End a block as its pattern says, or skip a step; either may need a person instead."""
     plain = as_stored(dict(finish.output))
     ended: dict[str, Any] = {"finished_at": Now()} if finish.state in STEP_FINAL else {}
     _move(

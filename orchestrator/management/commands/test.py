@@ -53,9 +53,7 @@ def _run(own: Namespace, rest: list[str]) -> int:
     if (own.lint or own.all) and not all(map(_passes, LINT)):
         return 1
     parallel = (
-        []
-        if any(word.startswith("-n") for word in rest)
-        else ["-n", "auto", "--dist", "loadfile"]
+        [] if any(word.startswith("-n") for word in rest) else ["-n", "auto", "--dist", "loadfile"]
     )
     browser = ["--e2e"] if own.e2e or own.all else []
     if own.all:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from governance.models import Gate
 from orchestrator.models import Attempt, Run, Step
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import steps, turns
+from orchestrator.services import answers, steps, turns
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories import orchestrator as make
@@ -199,7 +199,7 @@ def test_a_turn_is_told_what_was_wrong_with_its_answer_and_tried_again(home: Hou
     turns.drive(step_id=one.pk, worker=WORKER)
     one.refresh_from_db()
     assert (one.state, one.error_code, one.output) == ("backoff", "invalid_answer", {})
-    again = turns.answers.task_of(one)
+    again = answers.task_of(one)
     assert again["error"]["code"] == "invalid_answer"
     assert "findings" in again["error"]["detail"]
 
@@ -253,3 +253,13 @@ def test_every_decision_in_the_stream_says_who_decided(home: House) -> None:
     told = recorded(f"run:{run.pk}")
     assert "chat.speaker_chosen" in told
     assert "chat.ballot_tallied" in told
+
+
+def test_a_step_whose_condition_is_unclear_is_left_to_a_person(home: House) -> None:
+    run = worked_off(
+        started(home, step("look", "ann"), step("tell", "bob", when="inputs.modules"))
+    )
+    assert (run.state, run.error_code) == ("escalated", "invalid_condition")
+    assert place_states(run) == {"look": "succeeded", "tell": "escalated"}
+    assert "neither true nor false" in run.error_detail
+    assert replays(run)

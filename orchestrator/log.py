@@ -44,7 +44,9 @@ STEPS: Types = (
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
     ("step.rejected", _("Step {step} was rejected: {detail}")),
     ("step.escalated", _("Step {step} needs a person: {detail}")),
-    ("step.cancelled", _("Step {step} was cancelled because the run ended")),
+    ("step.cancelled", _("Step {step} was cancelled")),
+    ("step.spared", _("Step {step} is not needed any more, but finishes what it began outside")),
+    ("step.skipped", _("Step {step} was skipped: its condition does not hold")),
     ("step.stale", _("A worker returned to step {step} too late; nothing of it was kept")),
     ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
     ("checkpoint.held", _("The checkpoint after step {step} holds")),
@@ -52,10 +54,33 @@ STEPS: Types = (
     ("checkpoint.postponed", _("The checkpoint after step {step} asks a person: {message}")),
 )
 
+BLOCKS: Types = (
+    ("block.started", _("Block {step} began")),
+    ("block.resumed", _("Block {step} goes on")),
+    ("block.succeeded", _("Block {step} is done")),
+    ("block.failed", _("Block {step} failed: {detail}")),
+    ("block.rejected", _("Block {step} was rejected: {detail}")),
+    ("block.timed_out", _("Block {step} timed out: {detail}")),
+    ("block.escalated", _("Block {step} needs a person: {detail}")),
+)
+
+DECISIONS: Types = (
+    ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
+    ("join.fired", _("The branches of {block} came together: {state}")),
+    ("chat.speaker_chosen", _("{speaker} has the floor in {block}, chosen by {by}")),
+    ("chat.participant_removed", _("{participant} was removed from {block}")),
+    ("chat.ballot_tallied", _("A ballot in {block} was counted: {outcome}")),
+    ("chat.tie_broken", _("A tie in {block} was broken: {winner}")),
+    ("handoff.offered", _("{from} offered the work of {block} to {to}: {reason}")),
+    ("handoff.passed", _("{from} handed the work of {block} on to {to}")),
+    ("handoff.declined", _("{to} declined the work of {block}: {reason}")),
+    ("handoff.refused", _("A handoff of {from} in {block} was refused: {detail}")),
+)
+
 
 def register() -> None:
     """Fill the log's registries with everything the orchestrator records and shows."""
-    for types in (WORKFLOWS, RUNS, STEPS):
+    for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, DECISIONS):
         registry.register_event_types(types)
     registry.register_stream("run", _may_view_run)
     registry.register_list("runs", _may_view_runs)

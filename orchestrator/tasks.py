@@ -10,9 +10,10 @@ from orchestrator.services import execution, runs, turns
 
 
 @shared_task(name="orchestrator.run_agent_step")
-def run_agent_step(step_id: str) -> None:
-    """Take the step's turn, and those after it that become ready."""
-    turns.drive(step_id=UUID(step_id), worker=_worker())
+def run_agent_step(*step_ids: str) -> None:
+    """Take the turn of each step, and of those after it that become ready."""
+    for step_id in step_ids:
+        turns.drive(step_id=UUID(step_id), worker=_worker())
 
 
 @shared_task(name="orchestrator.run_effect_step")

@@ -3,11 +3,13 @@
 from django.conf import settings
 
 from governance import adapters
+from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.git.merge import GitMerge
 
 
 def register() -> None:
     """Register the adapter of every tool that comes with the product."""
+    adapters.register(ApprovalAdapter())
     adapters.register(CheckpointAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))

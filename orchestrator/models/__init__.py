@@ -1,17 +1,20 @@
 from orchestrator.models.leadership import Leadership
 from orchestrator.models.run import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
 from orchestrator.models.step import (
+    BLOCK_TRANSITIONS,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Attempt,
     AttemptKind,
     AttemptOutcome,
     Step,
+    StepKind,
     StepState,
 )
 from orchestrator.models.workflow import Workflow
 
 __all__ = [
+    "BLOCK_TRANSITIONS",
     "RUN_FINAL",
     "RUN_TRANSITIONS",
     "STEP_FINAL",
@@ -23,6 +26,7 @@ __all__ = [
     "Run",
     "RunState",
     "Step",
+    "StepKind",
     "StepState",
     "Workflow",
 ]

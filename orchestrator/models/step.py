@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from governance.models import Action, Agent
 from orchestrator.models.run import Run
+from orchestrator.patterns.paths import inside
 
 
 class StepState(models.TextChoices):
@@ -30,7 +31,8 @@ class StepState(models.TextChoices):
 _S = StepState
 _CANCEL = frozenset({_S.CANCELLED})
 STEP_TRANSITIONS: dict[str, frozenset[str]] = {
-    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED}) | _CANCEL,
+    # Escalated: whether its condition holds cannot be said.
+    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED, _S.ESCALATED}) | _CANCEL,
     _S.READY: frozenset(
         {_S.RUNNING, _S.AWAITING_APPROVAL, _S.AWAITING_BUDGET, _S.FAILED, _S.TIMED_OUT}
     )
@@ -63,11 +65,38 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.CANCELLED: frozenset(),
     _S.TIMED_OUT: frozenset(),
 }
+# A block is nobody's to claim: it runs while its children do and ends as its pattern says. One
+# that needed a person runs on once none of its children does.
+_BLOCK_ENDS = frozenset(
+    {_S.SUCCEEDED, _S.FAILED, _S.REJECTED, _S.ESCALATED, _S.TIMED_OUT, _S.CANCELLED}
+)
+BLOCK_TRANSITIONS: dict[str, frozenset[str]] = {
+    _S.BLOCKED: frozenset({_S.RUNNING, _S.SKIPPED, _S.ESCALATED, _S.CANCELLED}),
+    _S.RUNNING: _BLOCK_ENDS,
+    _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING},
+}
 STEP_FINAL = frozenset(state for state, onward in STEP_TRANSITIONS.items() if not onward)
+
+
+class StepKind(models.TextChoices):
+    """What there is to do: by an agent, by people, by the steps inside, or by waiting."""
+
+    TURN = "turn", "Turn"
+    APPROVAL = "approval", "Approval"
+    BLOCK = "block", "Block"
+    BID = "bid", "Bid"
+    ACK = "ack", "Acknowledgement"
+    TIMER = "timer", "Timer"
 
 
 class Step(models.Model):
     """One node of a run. Ready steps are themselves the queue.
+
+    The children of the root are laid out when the run starts, every other step when a move
+    starts it; `path` says where it stands (`block/child`, `block#2/child` in a block done again).
+    A block has no agent: it runs while its children do, and its output is what they came to.
+    `alias` is who the file calls the agent, `task` what its pattern asks of it, `order` the rank
+    in which it ended within the run, 0 until then.
 
     A worker claims a step with one conditional UPDATE that moves `epoch` on; every later write
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
@@ -81,7 +110,13 @@ class Step(models.Model):
     path = models.CharField(max_length=200)
     iteration = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField()
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=16, choices=StepKind, default=StepKind.TURN)
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    alias = models.CharField(max_length=50, blank=True)
+    task = models.JSONField(default=dict, blank=True)
+    order = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=24, choices=StepState, default=StepState.BLOCKED)
     epoch = models.PositiveBigIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
@@ -110,6 +145,9 @@ class Step(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=StepState.values), name="orchestrator_step_state"
             ),
+            models.CheckConstraint(
+                condition=Q(kind__in=StepKind.values), name="orchestrator_step_kind"
+            ),
         ]
         indexes = [
             models.Index(
@@ -125,7 +163,12 @@ class Step(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.path} of {self.run_id}"
+        return f"{self.place} of {self.run_id}"
+
+    @property
+    def place(self) -> str:
+        """Its path, and for a step that is done again which time this is: `chat/turn#2`."""
+        return inside(self.path, self.iteration)
 
 
 class AttemptKind(models.TextChoices):

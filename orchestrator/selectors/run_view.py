@@ -53,12 +53,16 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step with its tries. `label` is the state for people."""
+    """One step with its tries. `label` is the state for people.
+
+    `path` says which time it is when a step is done again. A block or a timer has no agent.
+    """
 
     id: UUID
     path: str
     iteration: int
-    agent_id: UUID
+    kind: str
+    agent_id: UUID | None
     agent: str
     state: str
     label: str

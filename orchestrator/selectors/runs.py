@@ -132,17 +132,18 @@ def _elapsed(run: Run) -> int:
 
 def _steps(run: Run) -> Sequence[StepRow]:
     steps = run.steps.select_related("agent").prefetch_related("tries")
-    return [_step(step) for step in steps.order_by("position", "iteration")]
+    return [_step(step) for step in steps.order_by("position", "created_at", "iteration")]
 
 
 def _step(step: Step) -> StepRow:
     tries = sorted(step.tries.all(), key=lambda attempt: attempt.number)
     return StepRow(
         id=step.pk,
-        path=step.path,
+        path=step.place,
         iteration=step.iteration,
+        kind=step.kind,
         agent_id=step.agent_id,
-        agent=step.agent.name,
+        agent=step.agent.name if step.agent else "",
         state=step.state,
         label=step.get_state_display(),
         output=step.output,

@@ -169,9 +169,14 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-        steps.succeed(step, {**step.held_output, **response}, Actor.agent(step.agent_id))
+        steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
         claims.close(claim, AttemptOutcome.SUCCEEDED)
         runs.advance(run_id=claim.run_id)
+
+
+def _output(step: Step, response: Response) -> Response:
+    """Return what the agent and the tool said; a pattern gets the answer it asked for, alone."""
+    return step.held_output if "answer" in step.task else {**step.held_output, **response}
 
 
 def _refused(claim: Claim, step: Step, refused: Refused) -> None:

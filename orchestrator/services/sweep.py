@@ -18,8 +18,9 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
-from orchestrator.models import RUN_FINAL, Run, RunState, Step, StepState
+from orchestrator.models import RUN_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.services import claims, resumption, runs, steps
+from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
 
@@ -31,6 +32,7 @@ class Swept:
     """How many there were of each."""
 
     reclaimed: int
+    elapsed: int
     woken: int
     resumed: int
     advanced: int
@@ -42,6 +44,7 @@ def sweep() -> Swept:
     """Settle everything that is due; safe to repeat at any time."""
     return Swept(
         reclaimed=_each(_expired_leases(), _reclaim),
+        elapsed=_each(_elapsed(), _elapse),
         woken=_each(_rested(), _wake),
         resumed=_each(_decided_gates(), _resume),
         advanced=_each(_stuck_runs(), _advance),
@@ -75,6 +78,21 @@ def _reclaim(step_id: UUID) -> bool:
             return False
         steps.reclaim(step)
         claims.mark_crashed(step)
+        runs.advance(run_id=step.run_id)
+    return True
+
+
+def _elapsed() -> list[UUID]:
+    over = Step.objects.filter(kind=StepKind.TIMER, state=StepState.RUNNING, not_before__lte=Now())
+    return list(over.order_by("not_before").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _elapse(step_id: UUID) -> bool:
+    with recording():
+        step = _locked(step_id)
+        if step.state != StepState.RUNNING or step.run.state in RUN_FINAL:
+            return False
+        steps.succeed(step, {}, ENGINE)
         runs.advance(run_id=step.run_id)
     return True
 
@@ -116,7 +134,7 @@ def _stuck_runs() -> list[UUID]:
     """Return runs whose state does not fit their steps: an advance was lost between the two."""
     moving = Step.objects.filter(
         run=OuterRef("pk"), state__in=[StepState.READY, StepState.RUNNING]
-    )
+    ).exclude(kind__in=[StepKind.BLOCK, StepKind.TIMER])
     idle = Q(~Exists(moving), state=RunState.RUNNING)
     held_up = Q(Exists(moving), state=RunState.WAITING)
     return list(Run.objects.filter(idle | held_up).values_list("pk", flat=True)[:MOST_AT_ONCE])

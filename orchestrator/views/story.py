@@ -50,9 +50,9 @@ def tell(run: RunView, approvals: Sequence[Approval]) -> Story:
 
 
 def steps_at_work(run: RunView) -> tuple[StepRow, ...]:
-    """Return the steps somebody or something is busy with or waits for."""
+    """Return the steps somebody is busy with or waits for; a block is what is in it."""
     quiet = {"blocked", "succeeded", "failed", "rejected", "skipped", "cancelled", "timed_out"}
-    return tuple(step for step in run.steps if step.state not in quiet)
+    return tuple(step for step in run.steps if step.agent and step.state not in quiet)
 
 
 def open_gate(run: RunView) -> GateRow | None:
@@ -186,7 +186,9 @@ def _look(run: RunView) -> Look:
 
 
 def _step(run: RunView, state: str) -> StepRow | None:
-    return next((step for step in run.steps if step.state == state), None)
+    """Return a step in this state, and a block only when nothing in it is to blame."""
+    found = [step for step in run.steps if step.state == state]
+    return next((step for step in found if step.agent), next(iter(found), None))
 
 
 def _names(step: StepRow) -> dict[str, str]:
@@ -200,7 +202,10 @@ def _cause(step: StepRow) -> str:
 def _said(step: StepRow | None, run: RunView) -> str:
     if step is None or not (step.error_detail or step.error_code):
         return run.error_detail or run.error_code or _("No reason was recorded.")
-    return _("%(agent)s, “%(step)s”: %(why)s") % {**_names(step), "why": _cause(step)}
+    words = {**_names(step), "why": _cause(step)}
+    if not step.agent:
+        return _("“%(step)s”: %(why)s") % words
+    return _("%(agent)s, “%(step)s”: %(why)s") % words
 
 
 def _by_whom(approval: Approval) -> str:

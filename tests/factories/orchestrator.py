@@ -35,7 +35,7 @@ def step(id: str, agent: str, **fields: Any) -> dict[str, Any]:
 
 def document(*steps: Mapping[str, Any], **fields: Any) -> str:
     """Return a workflow file whose aliases are the slugs of its agents (JSON is YAML)."""
-    aliases = {line["agent"]: {"ref": f"{line['agent']}@1"} for line in steps}
+    aliases = {line["agent"]: {"ref": f"{line['agent']}@1"} for line in steps if "agent" in line}
     return json.dumps(
         {
             "api": "countersign.dev/workflow/v1",

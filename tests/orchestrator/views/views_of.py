@@ -47,6 +47,7 @@ def a_step(path: str, **changes: Any) -> StepRow:
         "agent_id": uuid4(),
         "agent": "Scout",
         "state": "succeeded",
+        "kind": "turn",
         "label": "Done",
         "output": {},
         "error_code": "",

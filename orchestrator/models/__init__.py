@@ -1,5 +1,13 @@
 from orchestrator.models.leadership import Leadership
-from orchestrator.models.run import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
+from orchestrator.models.run import (
+    RUN_ENDING,
+    RUN_FINAL,
+    RUN_TRANSITIONS,
+    PauseMode,
+    Rollback,
+    Run,
+    RunState,
+)
 from orchestrator.models.step import (
     STEP_FINAL,
     STEP_TRANSITIONS,
@@ -12,6 +20,7 @@ from orchestrator.models.step import (
 from orchestrator.models.workflow import Workflow
 
 __all__ = [
+    "RUN_ENDING",
     "RUN_FINAL",
     "RUN_TRANSITIONS",
     "STEP_FINAL",
@@ -20,6 +29,8 @@ __all__ = [
     "AttemptKind",
     "AttemptOutcome",
     "Leadership",
+    "PauseMode",
+    "Rollback",
     "Run",
     "RunState",
     "Step",

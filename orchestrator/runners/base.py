@@ -10,7 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 class AgentRequest:
     """One turn of one agent.
 
-    `context` is what the step's selector grants: run inputs and outputs of predecessors.
+    `context` is what the step's selector grants: run inputs and outputs of predecessors, and the
+    `note` of a person who let the step begin again.
     `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt.
     """
 

@@ -9,19 +9,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from audit.doorbell import ring_list
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Effect, EffectState, Gate, GateState, Person
+from governance.models import Effect, EffectState, Person
 from governance.refusals import Forbidden, Refusal
-from governance.services import gates
 from orchestrator.models import (
+    RUN_ENDING,
     RUN_FINAL,
-    RUN_TRANSITIONS,
     AttemptKind,
     Run,
     RunState,
@@ -31,18 +28,18 @@ from orchestrator.models import (
 )
 from orchestrator.patterns.base import Finish, History, Move, PastStep, Start, Wait
 from orchestrator.patterns.registry import pattern_named
-from orchestrator.services import claims, steps
+from orchestrator.services import claims, rollback, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
+from orchestrator.services.run_states import move as _move
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import holds, steps_named
 from orchestrator.workflow.planning import plan_of
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
 _GOES_ON = (RunState.RUNNING, RunState.WAITING)
-_ANY = Q()
 
 
 def start(
@@ -89,6 +86,8 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     """
     with recording():
         run = lock(run_id)
+        if run.state in RUN_ENDING:
+            rollback.proceed(run)
         if run.state not in _GOES_ON:
             return None
         definition = definition_of(run.workflow_id)
@@ -102,17 +101,16 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
 def time_out(*, run_id: UUID) -> bool:
     """End a run whose deadline has passed, and say whether it did.
 
-    It waits for a side effect that is under way, because nobody could say how that ended.
+    It waits for a side effect that is under way, because nobody could say how that ended. A run
+    that is ending already, or waits for a person to say how to undo, is left to that.
     """
     with recording():
         run = lock(run_id)
-        if run.state in RUN_FINAL or _effect_is_open(run):
+        late = Run.objects.filter(pk=run_id, deadline_at__lte=Now()).exists()
+        if not late or run.ending or run.state in RUN_FINAL or _effect_is_open(run):
             return False
         detail = _("The run did not end before its deadline.")
-        why = {"error_code": "deadline", "error_detail": detail}
-        _move(run, RunState.TIMED_OUT, only=Q(deadline_at__lte=Now()), finished_at=Now(), **why)
-        _close_rest(run, detail)
-        tell_run(run, "run.timed_out", ENGINE, detail=detail)
+        rollback.end(run, RunState.TIMED_OUT, "deadline", detail)
     return True
 
 
@@ -190,7 +188,7 @@ def _finish(run: Run, definition: Definition) -> None:
     if broken or _effect_is_open(run):
         detail = _("All steps are done, but this does not hold: %(what)s")
         what = "; ".join(broken) or _("every side effect is settled")
-        _end(run, RunState.FAILED, "run.failed", "success_not_met", detail % {"what": what})
+        rollback.end(run, RunState.FAILED, "success_not_met", detail % {"what": what})
         return
     _move(run, RunState.SUCCEEDED, finished_at=Now())
     tell_run(run, "run.succeeded", ENGINE)
@@ -206,36 +204,9 @@ def _stop(run: Run, move: Finish) -> None:
         _move(run, state, error_code=code, error_detail=cause.error_detail)
         tell_run(run, "run.escalated", ENGINE, step=cause.path, code=code)
     else:
-        _end(run, state, f"run.{state.value}", code, cause.error_detail, step=cause.path)
-
-
-def _end(run: Run, to: RunState, event: str, code: str, detail: str, **payload: Any) -> None:
-    _move(run, to, finished_at=Now(), error_code=code, error_detail=detail)
-    _close_rest(run, detail)
-    tell_run(run, event, ENGINE, code=code, detail=detail, **payload)
-
-
-def _close_rest(run: Run, reason: str) -> None:
-    waiting = Gate.objects.filter(action__run_id=run.pk, state=GateState.PENDING)
-    open_gates = list(waiting.order_by("pk").values_list("pk", flat=True))
-    steps.cancel_rest(run)
-    for gate_id in open_gates:
-        gates.cancel(gate_id=gate_id, actor=ENGINE, reason=reason)
+        rollback.end(run, state, code, cause.error_detail, step=cause.path)
 
 
 def _effect_is_open(run: Run) -> bool:
     open_states = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
     return Effect.objects.filter(run_id=run.pk, state__in=open_states).exists()
-
-
-def _move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
-    """Move on from the state the run was loaded with; raises Refusal (409) if it cannot."""
-    if to not in RUN_TRANSITIONS[run.state]:
-        detail = _("The run is “%(state)s” and cannot become “%(to)s”.")
-        words = {"state": run.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
-    moved = Run.objects.filter(only, pk=run.pk, state=run.state).update(state=to, **changes)
-    if moved != 1:
-        raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
-    run.state = to
-    ring_list("runs", run.domain_id)

@@ -18,8 +18,8 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
-from orchestrator.models import RUN_FINAL, Run, RunState, Step, StepState
-from orchestrator.services import claims, resumption, runs, steps
+from orchestrator.models import RUN_ENDING, RUN_FINAL, Run, RunState, Step, StepState
+from orchestrator.services import cancellation, claims, resumption, runs, steps
 
 MOST_AT_ONCE = 200
 
@@ -34,6 +34,7 @@ class Swept:
     woken: int
     resumed: int
     advanced: int
+    revoked: int
     timed_out: int
     rung: int
 
@@ -45,6 +46,7 @@ def sweep() -> Swept:
         woken=_each(_rested(), _wake),
         resumed=_each(_decided_gates(), _resume),
         advanced=_each(_stuck_runs(), _advance),
+        revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
         rung=_each(_unheard(), _ring_again),
     )
@@ -118,7 +120,9 @@ def _stuck_runs() -> list[UUID]:
     )
     idle = Q(~Exists(moving), state=RunState.RUNNING)
     held_up = Q(Exists(moving), state=RunState.WAITING)
-    return list(Run.objects.filter(idle | held_up).values_list("pk", flat=True)[:MOST_AT_ONCE])
+    ending = Q(~Exists(moving), state__in=RUN_ENDING)
+    stuck = Run.objects.filter(idle | held_up | ending)
+    return list(stuck.values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _advance(run_id: UUID) -> bool:
@@ -127,7 +131,7 @@ def _advance(run_id: UUID) -> bool:
 
 
 def _late_runs() -> list[UUID]:
-    late = Run.objects.filter(deadline_at__lte=Now()).exclude(state__in=RUN_FINAL)
+    late = Run.objects.filter(deadline_at__lte=Now(), ending="").exclude(state__in=RUN_FINAL)
     return list(late.order_by("deadline_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
@@ -140,7 +144,7 @@ def _unheard() -> list[UUID]:
     unheard = Step.objects.filter(
         Q(not_before__isnull=True) | Q(not_before__lte=Now()),
         state=StepState.READY,
-        run__state=RunState.RUNNING,
+        run__state__in=[RunState.RUNNING, *RUN_ENDING],
     ).alias(last_rung=Coalesce("rung_at", "created_at"))
     due = unheard.filter(last_rung__lte=Now() - patience)
     return list(due.order_by("created_at").values_list("pk", flat=True)[:MOST_AT_ONCE])

@@ -19,7 +19,7 @@ from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
 from orchestrator.models import RUN_ENDING, RUN_FINAL, Run, RunState, Step, StepState
-from orchestrator.services import cancellation, claims, resumption, runs, steps
+from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
 
 MOST_AT_ONCE = 200
 
@@ -44,7 +44,7 @@ def sweep() -> Swept:
     return Swept(
         reclaimed=_each(_expired_leases(), _reclaim),
         woken=_each(_rested(), _wake),
-        resumed=_each(_decided_gates(), _resume),
+        resumed=_each([*_decided_gates(), *supplying.accepted_unheard()], _resume),
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),

@@ -7,7 +7,6 @@ moves a step of an ending run calls `proceed`, and so does the sweep.
 from typing import Any
 
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from audit.types import Actor
 from governance.models import Effect, EffectState
@@ -115,7 +114,8 @@ def _compensating(run: Run) -> None:
     by_key = {str(step.pk): step for step in undos.order_by("position")}
     following = next_undo([_as_undo(step) for step in by_key.values()])
     if isinstance(following, Begin):
-        _begin_undo(run, by_key[following.key])
+        steps.make_ready(by_key[following.key])
+        steps.ring(by_key[following.key])
     elif isinstance(following, Stuck):
         _leave_to_people(run, [by_key[key] for key in following.keys])
     elif isinstance(following, Over):
@@ -125,21 +125,6 @@ def _compensating(run: Run) -> None:
 def _as_undo(step: Step) -> Undo:
     effect = step.undoes
     return Undo(str(step.pk), effect.commit_seq if effect else None, step.state)
-
-
-def _begin_undo(run: Run, step: Step) -> None:
-    steps.make_ready(step)
-    effect = step.undoes
-    if effect and effect.state == EffectState.UNKNOWN and not _is_safe(effect):
-        why = _("Nobody knows whether it happened, and its undo is not safe if it did not.")
-        steps.escalate(step, "ambiguous_effect", why)
-        proceed(run)
-    else:
-        steps.ring(step)
-
-
-def _is_safe(effect: Effect) -> bool:
-    return bool(effect.compensation.get("safe_if_absent"))
 
 
 def _leave_to_people(run: Run, stuck: list[Step]) -> None:

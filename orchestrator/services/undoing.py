@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from audit.services.events import recording
 from audit.types import Actor
 from governance.adapters import (
@@ -13,7 +15,7 @@ from governance.adapters import (
     FactUnavailableError,
     adapter_for,
 )
-from governance.models import Effect
+from governance.models import Effect, EffectState
 from governance.services import effects
 from orchestrator.models import AttemptKind, AttemptOutcome, Step
 from orchestrator.patterns.retry import delay_after
@@ -48,6 +50,9 @@ def undo(*, step_id: UUID, worker: str) -> bool:
 def _undo(claim: Claim) -> None:
     effect = Effect.objects.select_related("action").get(undoing=claim.step_id)
     claims.name_runner(claim, f"tool {effect.action.tool_id}")
+    if effect.state == EffectState.UNKNOWN and not effect.compensation.get("safe_if_absent"):
+        _leave_to_people(claim)
+        return
     try:
         response = adapter_for(effect.action.tool_id).compensate(
             effect.action.envelope["arguments"],
@@ -81,6 +86,16 @@ def _failed(claim: Claim, why: str) -> None:
         step = claims.held(claim)
         _rest_or_leave_to_people(step, why)
         claims.close(claim, AttemptOutcome.FAILED, code=CODE, detail=why)
+        runs.advance(run_id=claim.run_id)
+
+
+def _leave_to_people(claim: Claim) -> None:
+    code = "ambiguous_effect"
+    why = _("Nobody knows whether it happened, and its undo is not safe if it did not.")
+    with recording():
+        runs.lock(claim.run_id)
+        steps.escalate(claims.held(claim), code, why)
+        claims.close(claim, AttemptOutcome.FAILED, code=code, detail=why)
         runs.advance(run_id=claim.run_id)
 
 

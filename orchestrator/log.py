@@ -23,11 +23,36 @@ def _waits_for(payload: Mapping[str, Any]) -> str:
     return gettext("The run is held up: %(words)s") % {"words": words}
 
 
+def _was_cancelled(payload: Mapping[str, Any]) -> str:
+    words = (
+        gettext("Step %(step)s was cancelled because the run ended")
+        if payload.get("because") == "run_ended"
+        else gettext("Step %(step)s was cancelled: nobody waits for it any more")
+    )
+    return words % {"step": payload.get("step", "\N{EM DASH}")}
+
+
+def _was_skipped(payload: Mapping[str, Any]) -> str:
+    words = (
+        gettext("Somebody let step %(step)s be skipped: %(reason)s")
+        if payload.get("because") == "person"
+        else gettext("Step %(step)s was skipped: its condition does not hold")
+    )
+    dash = "\N{EM DASH}"
+    return words % {"step": payload.get("step", dash), "reason": payload.get("reason", dash)}
+
+
 RUNS: Types = (
     ("run.started", _("A run of {workflow} {version} started")),
     ("run.waiting", _waits_for),
     ("run.resumed", _("The run goes on")),
     ("run.escalated", _("The run needs a person: step {step}, {code}")),
+    ("run.paused", _("The run was paused: {reason}")),
+    ("run.cancel_requested", _("Somebody asked to cancel the run: {reason}")),
+    ("run.rolling_back", _("The run ends and is wound down: {detail}")),
+    ("run.rollback_stated", _("What became of everything the run did: {label}")),
+    ("run.refused", _("“{verb}” was refused: {detail}")),
+    ("run.cancelled", _("The run was cancelled: {detail}")),
     ("run.succeeded", _("The run succeeded")),
     ("run.failed", _("The run failed: {detail}")),
     ("run.rejected", _("The run was rejected: {detail}")),
@@ -44,9 +69,15 @@ STEPS: Types = (
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
     ("step.rejected", _("Step {step} was rejected: {detail}")),
     ("step.escalated", _("Step {step} needs a person: {detail}")),
-    ("step.cancelled", _("Step {step} was cancelled")),
+    ("step.cancelled", _was_cancelled),
     ("step.spared", _("Step {step} is not needed any more, but finishes what it began outside")),
-    ("step.skipped", _("Step {step} was skipped: its condition does not hold")),
+    ("step.skipped", _was_skipped),
+    ("step.revoked", _("Step {step} was taken from its worker and is ready again")),
+    ("step.retried", _("Somebody let step {step} begin again: {reason}")),
+    ("step.rerouted", _("Somebody gave step {step} to {agent}: {reason}")),
+    ("step.supplied", _("Somebody offered an output for step {step}: {reason}")),
+    ("step.supply_accepted", _("The offered output of step {step} was approved")),
+    ("step.settled", _("Somebody found out how the effect of step {step} ended: {reason}")),
     ("step.stale", _("A worker returned to step {step} too late; nothing of it was kept")),
     ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
     ("checkpoint.held", _("The checkpoint after step {step} holds")),

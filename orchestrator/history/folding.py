@@ -22,6 +22,12 @@ _BECOMES: Mapping[str, str] = {
     "step.rejected": "rejected",
     "step.escalated": "escalated",
     "step.cancelled": "cancelled",
+    "step.skipped": "skipped",
+    "step.revoked": "ready",
+    "step.retried": "ready",
+    "step.rerouted": "ready",
+    "step.supply_accepted": "ready",
+    "step.settled": "ready",
 }
 _IS_EFFECT_OPEN: Mapping[str, bool] = {
     "effect.started": True,

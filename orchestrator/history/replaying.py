@@ -2,11 +2,12 @@
 
 Nothing is looked up but the events and the definition. What agents answered, people decided,
 tools did and clocks said stands in the events; everything the engine made of it has to follow.
+A run that is wound down decides no more: how it came to that follows, what is undone does not.
 """
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audit.canonical import canonical_bytes
@@ -20,6 +21,7 @@ from orchestrator.workflow.definition import Definition
 
 _RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.rejected", "run.escalated"})
 _STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.rejected"})
+_HOLDS = frozenset({"run.paused", "run.timed_out"})
 _NOTHING = "nothing"
 
 
@@ -39,11 +41,13 @@ class Recorded:
             return "asked" in self.payload
         if self.type == "step.cancelled":
             return self.payload.get("because") != "run_ended"
+        if self.type == "step.skipped":
+            return self.payload.get("because") != "person"
         if self.type == "step.escalated":
             return self.payload.get("because") == "condition"
         return (
             self.type in _RUN_ENDS
-            or self.type in {"step.skipped", "step.spared"}
+            or self.type == "step.spared"
             or self.type.startswith("block.")
             or "decider" in self.payload
         )
@@ -66,17 +70,22 @@ class Replay:
     fold: Fold = field(default_factory=Fold)
     decided: int = 0
     is_over: bool = True
+    is_ending: bool = False
     _due: deque[Told] = field(default_factory=deque)
     _move: TreeMove | None = None
 
     def read(self, event: Recorded) -> Difference | None:
         """Take over the next event, or say why it does not follow."""
+        if self.is_ending:
+            return None
         if event.type == "run.started":
             self.fold.inputs, self.is_over = event.payload.get("inputs", {}), False
         elif event.is_decided:
             return self._decided(event)
-        elif event.type in {"run.resumed", "run.timed_out"}:
-            self.is_over = event.type == "run.timed_out"
+        elif event.type in {"run.rolling_back", "run.cancel_requested"}:
+            return self._winds_down(event)
+        elif event.type in _HOLDS or event.type == "run.resumed":
+            self.is_over = event.type in _HOLDS
         elif event.type in _STEP_ENDS and (due := self._next()):
             return Difference(event.seq, _said(due), event.type)
         else:
@@ -87,6 +96,17 @@ class Replay:
         """Say what should have followed the last event, if anything."""
         due = self._next()
         return Difference(seq + 1, _said(due), _NOTHING) if due else None
+
+    def _winds_down(self, event: Recorded) -> Difference | None:
+        """Take over that the run ends: a person or the clock said so, or it has to follow."""
+        due = self._next()
+        ending = Told(f"run.{event.payload.get('ending', '')}", event.payload)
+        self.is_over = self.is_ending = True
+        if ending.type in _RUN_ENDS and due:
+            if not _is_told(due, replace(event, type=ending.type)):
+                return Difference(event.seq, _said(due), _said(ending))
+            self.decided += 1
+        return None
 
     def _happened(self, event: Recorded) -> Difference | None:
         is_end = event.type == "step.cancelled"

@@ -1,5 +1,13 @@
 from orchestrator.models.leadership import Leadership
-from orchestrator.models.run import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
+from orchestrator.models.run import (
+    RUN_ENDING,
+    RUN_FINAL,
+    RUN_TRANSITIONS,
+    PauseMode,
+    Rollback,
+    Run,
+    RunState,
+)
 from orchestrator.models.step import (
     BLOCK_TRANSITIONS,
     STEP_FINAL,
@@ -15,6 +23,7 @@ from orchestrator.models.workflow import Workflow
 
 __all__ = [
     "BLOCK_TRANSITIONS",
+    "RUN_ENDING",
     "RUN_FINAL",
     "RUN_TRANSITIONS",
     "STEP_FINAL",
@@ -23,6 +32,8 @@ __all__ = [
     "AttemptKind",
     "AttemptOutcome",
     "Leadership",
+    "PauseMode",
+    "Rollback",
     "Run",
     "RunState",
     "Step",

@@ -3,7 +3,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from governance.models import Action, Agent
+from governance.models import Action, Agent, Effect
 from orchestrator.models.run import Run
 from orchestrator.patterns.paths import inside
 
@@ -66,14 +66,14 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.TIMED_OUT: frozenset(),
 }
 # A block is nobody's to claim: it runs while its children do and ends as its pattern says. One
-# that needed a person runs on once none of its children does.
+# that needed a person runs on once none of its children does, or ends as that person says.
 _BLOCK_ENDS = frozenset(
     {_S.SUCCEEDED, _S.FAILED, _S.REJECTED, _S.ESCALATED, _S.TIMED_OUT, _S.CANCELLED}
 )
 BLOCK_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.BLOCKED: frozenset({_S.RUNNING, _S.SKIPPED, _S.ESCALATED, _S.CANCELLED}),
     _S.RUNNING: _BLOCK_ENDS,
-    _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING},
+    _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING, _S.SKIPPED},
 }
 STEP_FINAL = frozenset(state for state, onward in STEP_TRANSITIONS.items() if not onward)
 
@@ -103,6 +103,9 @@ class Step(models.Model):
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `attempts` counts failed tries of the present
     phase, `crash_count` lost workers. Leases and `not_before` compare with the database's clock.
+
+    A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
+    often people let an escalated step begin again; `note` is what they told its agent last.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -128,6 +131,11 @@ class Step(models.Model):
     action = models.ForeignKey(
         Action, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    undoes = models.OneToOneField(
+        Effect, null=True, blank=True, on_delete=models.PROTECT, related_name="undoing"
+    )
+    human_retries = models.PositiveIntegerField(default=0)
+    note = models.TextField(blank=True)
     output = models.JSONField(default=dict, blank=True)
     output_digest = models.CharField(max_length=64, blank=True)
     held_output = models.JSONField(default=dict, blank=True)
@@ -176,6 +184,7 @@ class AttemptKind(models.TextChoices):
 
     TURN = "turn", "Agent's turn"
     EXECUTION = "execution", "Execution of an approved action"
+    COMPENSATION = "compensation", "Undo of an effect"
 
 
 class AttemptOutcome(models.TextChoices):

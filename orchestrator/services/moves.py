@@ -27,8 +27,12 @@ _PAST = ("path", "iteration", "state", "output", "error_code", "kind", "task", "
 
 
 def past_of(run: Run) -> list[PastStep]:
-    """Return what became of every step that was ever started, as patterns see it."""
-    rows = run.steps.exclude(state=StepState.BLOCKED).order_by("position", "path", "iteration")
+    """Return what became of every step that was ever started, as patterns see it.
+
+    An undo is no part of what a pattern decides about.
+    """
+    began = run.steps.filter(undoes__isnull=True).exclude(state=StepState.BLOCKED)
+    rows = began.order_by("position", "path", "iteration")
     return [PastStep(agent=row.pop("alias"), **row) for row in rows.values(*_PAST, "alias")]
 
 
@@ -47,11 +51,11 @@ def make(run: Run, definition: Definition, move: TreeMove, worker: str) -> Claim
     for settled in move.settled:
         _settle(run, rows, settled)
     for key in move.cancel:
-        _cancel(rows[key], telling.of_cancelled(key))
+        _cancel(rows[key])
     return _start(run, definition, move.move, worker) if isinstance(move.move, Start) else None
 
 
-def withdraw_gates(run: Run, steps_asking: list[Any], reason: str) -> None:
+def _withdraw_gates(run: Run, steps_asking: list[Any], reason: str) -> None:
     """Take back every question to people that was asked for the actions of these steps."""
     waiting = Gate.objects.filter(
         action__run_id=run.pk, action__in=steps_asking, state=GateState.PENDING
@@ -65,20 +69,20 @@ def _rows_of(run: Run, move: TreeMove) -> dict[Key, Step]:
     keys = {*move.cancel, *move.resumed, *((s.path, s.iteration) for s in move.settled)}
     if not keys:
         return {}
-    found = run.steps.filter(path__in={path for path, _iteration in keys}).select_related("run")
+    paths = {path for path, _iteration in keys}
+    found = run.steps.filter(path__in=paths, undoes__isnull=True).select_related("run")
     return {key: step for step in found if (key := (step.path, step.iteration)) in keys}
 
 
-def _cancel(step: Step, event: telling.Told) -> None:
+def _cancel(step: Step) -> None:
     """End a step that lost; what it is doing outside is never abandoned, so that may finish."""
     if Effect.objects.filter(action=step.action_id, state__in=OPEN_EFFECTS).exists():
         tell_step(step, "step.spared", ENGINE)
         return
     was, reason = step.state, _("The step is not needed any more.")
-    steps.cancel(step)
-    _tell(step, event, state=was)
+    steps.cancel(step, because="not_needed")
     if was == StepState.AWAITING_APPROVAL:
-        withdraw_gates(step.run, [step.action_id], reason)
+        _withdraw_gates(step.run, [step.action_id], reason)
 
 
 def _settle(run: Run, rows: dict[Key, Step], settled: Settled) -> None:

@@ -9,12 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit.canonical import digest
-from audit.doorbell import ring_list
 from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Effect, Person
@@ -22,8 +20,8 @@ from governance.refusals import Forbidden, Refusal
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
 from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import (
+    RUN_ENDING,
     RUN_FINAL,
-    RUN_TRANSITIONS,
     Run,
     RunState,
     Step,
@@ -34,16 +32,16 @@ from orchestrator.models import (
 from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
-from orchestrator.services import moves, steps
+from orchestrator.services import moves, rollback, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
+from orchestrator.services.run_states import move as _move
 from orchestrator.workflow.definition import Definition
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
 _GOES_ON = (RunState.RUNNING, RunState.WAITING)
-_ANY = Q()
 
 
 def start(
@@ -90,6 +88,8 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     """
     with recording():
         run = lock(run_id)
+        if run.state in RUN_ENDING:
+            rollback.proceed(run)
         if run.state not in _GOES_ON:
             return None
         definition = definition_of(run.workflow_id)
@@ -106,17 +106,16 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
 def time_out(*, run_id: UUID) -> bool:
     """End a run whose deadline has passed, and say whether it did.
 
-    It waits for a side effect that is under way, because nobody could say how that ended.
+    It waits for a side effect that is under way, because nobody could say how that ended. A run
+    that is ending already, or waits for a person to say how to undo, is left to that.
     """
     with recording():
         run = lock(run_id)
-        if run.state in RUN_FINAL or _effect_is_open(run):
+        late = Run.objects.filter(pk=run_id, deadline_at__lte=Now()).exists()
+        if not late or run.ending or run.state in RUN_FINAL or _effect_is_open(run):
             return False
         detail = _("The run did not end before its deadline.")
-        why = {"error_code": "deadline", "error_detail": detail}
-        _move(run, RunState.TIMED_OUT, only=Q(deadline_at__lte=Now()), finished_at=Now(), **why)
-        _close_rest(run, detail)
-        tell_run(run, "run.timed_out", ENGINE, detail=detail)
+        rollback.end(run, RunState.TIMED_OUT, "deadline", detail)
     return True
 
 
@@ -196,7 +195,7 @@ def _finish(run: Run, definition: Definition) -> None:
         detail = _("All steps are done, but this does not hold: %(what)s")
         what = "; ".join(unmet) or _("every side effect is settled")
         code = "success_not_met" if unmet else "effect_unsettled"
-        _end(run, RunState.FAILED, "run.failed", code, detail % {"what": what})
+        rollback.end(run, RunState.FAILED, code, detail % {"what": what})
         return
     _move(run, RunState.SUCCEEDED, finished_at=Now())
     tell_run(run, "run.succeeded", ENGINE)
@@ -212,7 +211,7 @@ def _stop(run: Run, finish: Finish) -> None:
         _move(run, state, error_code=code, error_detail=detail)
         tell_run(run, "run.escalated", ENGINE, code=code, detail=detail, **named)
     else:
-        _end(run, state, f"run.{state.value}", code, detail, **named)
+        rollback.end(run, state, code, detail, **named)
 
 
 def _cause(run: Run, finish: Finish) -> Step | None:
@@ -226,31 +225,5 @@ def _cause(run: Run, finish: Finish) -> Step | None:
     return cause
 
 
-def _end(run: Run, to: RunState, event: str, code: str, detail: str, **payload: Any) -> None:
-    _move(run, to, finished_at=Now(), error_code=code, error_detail=detail)
-    _close_rest(run, detail)
-    tell_run(run, event, ENGINE, code=code, detail=detail, **payload)
-
-
-def _close_rest(run: Run, reason: str) -> None:
-    waiting = run.steps.filter(state=StepState.AWAITING_APPROVAL)
-    asking = list(waiting.values_list("action", flat=True))
-    steps.cancel_rest(run)
-    moves.withdraw_gates(run, asking, reason)
-
-
 def _effect_is_open(run: Run) -> bool:
     return Effect.objects.filter(run_id=run.pk, state__in=moves.OPEN_EFFECTS).exists()
-
-
-def _move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
-    """Move on from the state the run was loaded with; raises Refusal (409) if it cannot."""
-    if to not in RUN_TRANSITIONS[run.state]:
-        detail = _("The run is “%(state)s” and cannot become “%(to)s”.")
-        words = {"state": run.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
-    moved = Run.objects.filter(only, pk=run.pk, state=run.state).update(state=to, **changes)
-    if moved != 1:
-        raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
-    run.state = to
-    ring_list("runs", run.domain_id)

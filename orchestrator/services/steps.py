@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from audit.canonical import digest
 from audit.doorbell import ring_worker
 from audit.types import Actor
-from governance.models import Action
+from governance.models import Action, Effect, EffectState
 from governance.refusals import Refusal
 from orchestrator.models import (
     BLOCK_TRANSITIONS,
+    RUN_ENDING,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Run,
@@ -43,9 +44,11 @@ from orchestrator.workflow.plain_json import as_stored
 
 TURN_TASK = "orchestrator.run_agent_step"
 EXECUTION_TASK = "orchestrator.run_effect_step"
+UNDO_TASK = "orchestrator.run_undo_step"
 MOST_CRASHES = 3
 MOST_AT_ONCE = 50
 BELLS = 20
+MOST_HUMAN_RETRIES = 3
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
@@ -113,9 +116,14 @@ def resume_block(step: Step) -> None:
     _move(step, StepState.RUNNING, **_CLEARED)
 
 
-def cancel(step: Step) -> None:
-    """End a step that nobody waits for any more. A worker at it loses its claim."""
+def cancel(step: Step, *, because: str = "run_ended") -> None:
+    """End a step that has not ended: the run has, or nobody waits for it any more.
+
+    A worker at it loses its claim.
+    """
+    was = step.state
     _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
+    tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
 
 
 def ring_all(found: Sequence[Step]) -> None:
@@ -131,16 +139,29 @@ def ring_all(found: Sequence[Step]) -> None:
 
 
 def seize(*, step_id: UUID, for_execution: bool, worker: str) -> bool:
-    """Take a ready step of a running run for `worker`, or return False and change nothing."""
-    running = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.RUNNING)
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    free = Step.objects.filter(
-        due,
-        Exists(running),
-        pk=step_id,
-        state=StepState.READY,
-        action__isnull=not for_execution,
+    """Take a ready step of a running run for `worker`, or return False and change nothing.
+
+    While a run is ending nothing begins, but an effect that is in flight is settled.
+    """
+    runs = Run.objects.filter(pk=OuterRef("run_id"))
+    goes_on = Q(Exists(runs.filter(state=RunState.RUNNING)))
+    if for_execution:
+        in_flight = Effect.objects.filter(action=OuterRef("action"), state=EffectState.IN_FLIGHT)
+        goes_on |= Q(Exists(runs.filter(state__in=RUN_ENDING)), Exists(in_flight))
+    return _seize(
+        step_id, Q(goes_on, action__isnull=not for_execution, undoes__isnull=True), worker
     )
+
+
+def seize_undo(*, step_id: UUID, worker: str) -> bool:
+    """Take a ready compensation step of a run that is rolled back, or return False."""
+    runs = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.COMPENSATING)
+    return _seize(step_id, Q(Exists(runs), undoes__isnull=False), worker)
+
+
+def _seize(step_id: UUID, which: Q, worker: str) -> bool:
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    free = Step.objects.filter(due, which, pk=step_id, state=StepState.READY)
     return bool(
         free.update(
             state=StepState.RUNNING,
@@ -265,19 +286,71 @@ def reclaim(step: Step) -> None:
     ring(step)
 
 
-def cancel_rest(run: Run) -> None:
-    """End every step that has not ended, because the run has. A worker at one loses its claim."""
-    rest = run.steps.exclude(state__in=STEP_FINAL).select_related("run")
-    for step in rest.order_by("position", "path", "iteration"):
-        was = step.state
-        cancel(step)
-        tell_step(step, "step.cancelled", ENGINE, state=was, because="run_ended")
+def revoke(step: Step) -> None:
+    """Take a running step from its worker and queue it again; its attempt is not counted."""
+    worker = step.lease_owner
+    _move(step, StepState.READY, epoch=F("epoch") + 1, **_LET_GO)
+    tell_step(step, "step.revoked", ENGINE, worker=worker)
+
+
+def take_up(
+    step: Step,
+    actor: Actor,
+    event: str,
+    *,
+    counted: bool = False,
+    changes: Mapping[str, Any] | None = None,
+    **payload: Any,
+) -> None:
+    """Queue an escalated step anew because a person said so; the caller rings for it.
+
+    What is `counted` may happen three times to a step; then it is refused (409).
+    """
+    retries = step.human_retries + counted
+    if retries > MOST_HUMAN_RETRIES:
+        detail = _("Step %(path)s was begun again %(count)d times; decide otherwise about it.")
+        words = {"path": step.path, "count": step.human_retries}
+        raise Refusal("too_many_retries", detail % words)
+    fresh = {**_NEW_PHASE, **_CLEARED, "human_retries": retries}
+    _move(step, StepState.READY, **fresh, **(changes or {}))
+    tell_step(step, event, actor, **payload)
+
+
+def skip(step: Step, actor: Actor, **payload: Any) -> None:
+    """End a step without an output because a person said so; a move skips with `settle`."""
+    _move(step, StepState.SKIPPED, finished_at=Now(), **_LET_GO)
+    tell_step(step, "step.skipped", actor, because="person", **payload)
+
+
+def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:
+    """Create a blocked compensation step for each effect, in the order they are undone."""
+    after = run.steps.count()
+    Step.objects.bulk_create(
+        Step(
+            run=run,
+            path=f"undo/{effect.action.step_path}",
+            iteration=effect.commit_seq or 0,
+            position=after + place,
+            kind=StepKind.TURN,
+            agent_id=effect.action.agent_id,
+            undoes=effect,
+        )
+        for place, effect in enumerate(effects)
+    )
+
+
+def begin_undo(step: Step) -> None:
+    """Queue a compensation step, and ring for it; no pattern asks for it."""
+    _move(step, StepState.READY)
+    tell_step(step, "step.ready", ENGINE)
+    ring(step)
 
 
 def ring(step: Step) -> None:
     """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
     Step.objects.filter(pk=step.pk).update(rung_at=Now())
-    ring_worker(EXECUTION_TASK if step.action_id else TURN_TASK, step.pk)
+    task = EXECUTION_TASK if step.action_id else TURN_TASK
+    ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)
 
 
 def _next_order(run_id: UUID) -> int:

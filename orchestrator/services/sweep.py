@@ -18,8 +18,16 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
-from orchestrator.models import RUN_FINAL, Run, RunState, Step, StepKind, StepState
-from orchestrator.services import claims, resumption, runs, steps
+from orchestrator.models import (
+    RUN_ENDING,
+    RUN_FINAL,
+    Run,
+    RunState,
+    Step,
+    StepKind,
+    StepState,
+)
+from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -36,6 +44,7 @@ class Swept:
     woken: int
     resumed: int
     advanced: int
+    revoked: int
     timed_out: int
     rung: int
 
@@ -46,8 +55,9 @@ def sweep() -> Swept:
         reclaimed=_each(_expired_leases(), _reclaim),
         elapsed=_each(_elapsed(), _elapse),
         woken=_each(_rested(), _wake),
-        resumed=_each(_decided_gates(), _resume),
+        resumed=_each([*_decided_gates(), *supplying.accepted_unheard()], _resume),
         advanced=_each(_stuck_runs(), _advance),
+        revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
         rung=_each(_unheard(), _ring_again),
     )
@@ -137,7 +147,9 @@ def _stuck_runs() -> list[UUID]:
     ).exclude(kind__in=[StepKind.BLOCK, StepKind.TIMER])
     idle = Q(~Exists(moving), state=RunState.RUNNING)
     held_up = Q(Exists(moving), state=RunState.WAITING)
-    return list(Run.objects.filter(idle | held_up).values_list("pk", flat=True)[:MOST_AT_ONCE])
+    ending = Q(~Exists(moving), state__in=RUN_ENDING)
+    stuck = Run.objects.filter(idle | held_up | ending)
+    return list(stuck.values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _advance(run_id: UUID) -> bool:
@@ -146,7 +158,7 @@ def _advance(run_id: UUID) -> bool:
 
 
 def _late_runs() -> list[UUID]:
-    late = Run.objects.filter(deadline_at__lte=Now()).exclude(state__in=RUN_FINAL)
+    late = Run.objects.filter(deadline_at__lte=Now(), ending="").exclude(state__in=RUN_FINAL)
     return list(late.order_by("deadline_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
@@ -159,7 +171,7 @@ def _unheard() -> list[UUID]:
     unheard = Step.objects.filter(
         Q(not_before__isnull=True) | Q(not_before__lte=Now()),
         state=StepState.READY,
-        run__state=RunState.RUNNING,
+        run__state__in=[RunState.RUNNING, *RUN_ENDING],
     ).alias(last_rung=Coalesce("rung_at", "created_at"))
     due = unheard.filter(last_rung__lte=Now() - patience)
     return list(due.order_by("created_at").values_list("pk", flat=True)[:MOST_AT_ONCE])

@@ -18,7 +18,7 @@ from governance.models import Lifecycle
 from governance.refusals import Refusal
 from governance.services import exhibits
 from governance.services.actions import Prepared
-from orchestrator.models import AttemptKind, AttemptOutcome, Step, StepKind
+from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Step, StepKind
 from orchestrator.runners import approval, checkpoint
 from orchestrator.runners.base import (
     AgentFailedError,
@@ -28,7 +28,15 @@ from orchestrator.runners.base import (
     TurnLostError,
 )
 from orchestrator.runners.registry import runner_for
-from orchestrator.services import answers, claims, failures, proposals, runs, steps
+from orchestrator.services import (
+    answers,
+    cancellation,
+    claims,
+    failures,
+    proposals,
+    runs,
+    steps,
+)
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
@@ -79,17 +87,18 @@ def take(claim: Claim) -> Claim | None:
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
+        cancellation.let_go(claim)
         return None
 
 
 def commit(claim: Claim, turn: Turn) -> Claim | None:
     """Take over what the agent did: exhibits, checkpoint, output or proposal, the run's next move.
 
-    Raises TurnLostError, and then nothing was written.
+    Raises TurnLostError, and then nothing was written. A run that is ending takes nothing more.
     """
     with recording():
         runs.lock(claim.run_id)
-        step = claims.held(claim)
+        step = claims.held(claim, not_while=RUN_ENDING)
         _attach(step, turn.result)
         claims.close(claim, _settled(step, turn))
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
@@ -172,6 +181,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         context={
             "inputs": step.run.inputs,
             "steps": {name: outputs[name] for name in seen if name in outputs},
+            **({"note": step.note} if step.note else {}),
         },
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",

@@ -54,7 +54,8 @@ class StepPlan:
 
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
-    concurrent block. `jumps` says where a sequence goes back to when the step went wrong.
+    concurrent block. `jumps` says where a sequence goes back to when the step went wrong. Once
+    what a `pivot` does is done, nothing is undone.
     """
 
     id: str
@@ -72,6 +73,7 @@ class StepPlan:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple["StepPlan", ...] = ()
     jumps: Mapping[str, Jump] = field(default_factory=dict)
+    pivot: bool = False
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
@@ -191,6 +193,7 @@ def _step(
         options=_options(plain, limits) if pattern else {},
         steps=_inner(plain, limits),
         jumps=dict(_jumps(plain)),
+        pivot=plain.get("pivot", False),
     )
 
 

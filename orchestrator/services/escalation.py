@@ -25,6 +25,7 @@ from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
+from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.plain_json import refuse_unstorable
 from orchestrator.workflow.undoing import is_read
 
@@ -242,7 +243,7 @@ def _refuse_if_read(taken: Taken) -> None:
 
 def _other_agent(taken: Taken, agent_id: UUID) -> Agent:
     active = Agent.objects.filter(domain_id=taken.run.domain_id, lifecycle=Lifecycle.ACTIVE)
-    agent = active.filter(pk=agent_id).exclude(pk=taken.step.agent_id).first()
+    agent = active.filter(pk=agent_id).exclude(pk=agent_of(taken.step).pk).first()
     if agent is None:
         detail = _("Choose another agent of this domain that is active.")
         errors = [{"pointer": "/agent", "detail": detail}]

@@ -14,6 +14,7 @@ from governance import adapters
 from governance.models import Effect, Gate
 from governance.refusals import Refusal
 from orchestrator.models import RUN_ENDING, RUN_FINAL, RUN_TRANSITIONS, PauseMode, Run, Step
+from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import cancellation, escalation, execution, pausing, turns, undoing
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
@@ -101,7 +102,11 @@ class World:
         stuck = Step.objects.filter(run=self.run, state="escalated").first()
         if stuck is None:
             return
-        said = {"run_id": self.run.pk, "person": self.home.ines, "reason": "Because."}
+        said: dict[str, Any] = {
+            "run_id": self.run.pk,
+            "person": self.home.ines,
+            "reason": "Because.",
+        }
         happened = self._happened(stuck)
         self.chance.choice(
             [
@@ -168,6 +173,8 @@ def test_a_run_ends_lawfully_whatever_happens_to_it(
     _nothing_went_back(world.run)
     _undone_in_order(world.run)
     _the_world_is_as_recorded(world)
+    outcome = replay(world.run.pk)
+    assert isinstance(outcome, Replayed), outcome
 
 
 def _nothing_went_back(run: Run) -> None:

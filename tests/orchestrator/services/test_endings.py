@@ -108,17 +108,16 @@ class World:
             "reason": "Because.",
         }
         happened = self._happened(stuck)
-        self.chance.choice(
-            [
-                lambda: escalation.retry(**said, step_id=stuck.pk),
-                lambda: escalation.skip(**said, step_id=stuck.pk),
-                lambda: escalation.fail(**said, step_id=stuck.pk),
-                lambda: escalation.roll_back(**said),
-                lambda: escalation.reconcile(
-                    **said, step_id=stuck.pk, happened=happened, response={"line": "second"}
-                ),
-            ]
-        )()
+        verbs: list[Callable[[], Any]] = [
+            lambda: escalation.retry(**said, step_id=stuck.pk),
+            lambda: escalation.skip(**said, step_id=stuck.pk),
+            lambda: escalation.fail(**said, step_id=stuck.pk),
+            lambda: escalation.roll_back(**said),
+            lambda: escalation.reconcile(
+                **said, step_id=stuck.pk, happened=happened, response={"line": "second"}
+            ),
+        ]
+        self.chance.choice(verbs)()
 
     def _happened(self, stuck: Step) -> bool:
         """Look into the ledger, as a person would."""

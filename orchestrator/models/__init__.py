@@ -9,6 +9,7 @@ from orchestrator.models.run import (
     RunState,
 )
 from orchestrator.models.step import (
+    MOST_HUMAN_RETRIES,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Attempt,
@@ -20,6 +21,7 @@ from orchestrator.models.step import (
 from orchestrator.models.workflow import Workflow
 
 __all__ = [
+    "MOST_HUMAN_RETRIES",
     "RUN_ENDING",
     "RUN_FINAL",
     "RUN_TRANSITIONS",

@@ -63,6 +63,8 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.CANCELLED: frozenset(),
     _S.TIMED_OUT: frozenset(),
 }
+# How often people may let one step begin again.
+MOST_HUMAN_RETRIES = 3
 STEP_FINAL = frozenset(state for state, onward in STEP_TRANSITIONS.items() if not onward)
 
 

@@ -19,14 +19,21 @@ from audit.doorbell import ring_worker
 from audit.types import Actor
 from governance.models import Action, Agent, Effect, EffectState
 from governance.refusals import Refusal
-from orchestrator.models import RUN_ENDING, STEP_TRANSITIONS, Run, RunState, Step, StepState
+from orchestrator.models import (
+    MOST_HUMAN_RETRIES,
+    RUN_ENDING,
+    STEP_TRANSITIONS,
+    Run,
+    RunState,
+    Step,
+    StepState,
+)
 from orchestrator.services.history import ENGINE, tell_step
 
 TURN_TASK = "orchestrator.run_agent_step"
 EXECUTION_TASK = "orchestrator.run_effect_step"
 UNDO_TASK = "orchestrator.run_undo_step"
 MOST_CRASHES = 3
-MOST_HUMAN_RETRIES = 3
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}

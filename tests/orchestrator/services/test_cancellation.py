@@ -45,7 +45,7 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> BrokenLedger:
 
 
 def cancel(run: Run, **fields: Any) -> Run:
-    said = {"person": run.initiator, "reason": "Wrong branch.", **fields}
+    said: dict[str, Any] = {"person": run.initiator, "reason": "Wrong branch.", **fields}
     cancellation.cancel(run_id=run.pk, **said)
     run.refresh_from_db()
     return run
@@ -260,7 +260,7 @@ def test_an_effect_that_nobody_can_tell_of_waits_for_a_person(
     assert (Effect.objects.get().state, tool.undone) == ("unknown", [])
     undo = step_of(run, "undo/write")
     assert undo.error_code == "ambiguous_effect"
-    said = {"person": home.ines, "reason": "I looked.", "happened": True}
+    said: dict[str, Any] = {"person": home.ines, "reason": "I looked.", "happened": True}
     escalation.reconcile(run_id=run.pk, step_id=undo.pk, **said)
     work(run)
     assert (run.state, run.rollback, lines_in(home.open)) == ("cancelled", "complete", 0)
@@ -270,7 +270,7 @@ def test_an_effect_in_doubt_that_did_not_happen_needs_no_undo(
     home: House, tool: BrokenLedger, in_flight: Callable[..., Run]
 ) -> None:
     run = in_flight(dies_before=True, effect_class="none")
-    said = {"person": home.ines, "reason": "I looked.", "happened": False}
+    said: dict[str, Any] = {"person": home.ines, "reason": "I looked.", "happened": False}
     escalation.reconcile(run_id=run.pk, step_id=step_of(run, "undo/write").pk, **said)
     work(run)
     assert (run.state, run.rollback, tool.undone) == ("cancelled", "complete", [])

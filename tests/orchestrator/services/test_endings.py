@@ -101,19 +101,22 @@ class World:
         stuck = Step.objects.filter(run=self.run, state="escalated").first()
         if stuck is None:
             return
-        said = {"run_id": self.run.pk, "person": self.home.ines, "reason": "Because."}
+        said: dict[str, Any] = {
+            "run_id": self.run.pk,
+            "person": self.home.ines,
+            "reason": "Because.",
+        }
         happened = self._happened(stuck)
-        self.chance.choice(
-            [
-                lambda: escalation.retry(**said, step_id=stuck.pk),
-                lambda: escalation.skip(**said, step_id=stuck.pk),
-                lambda: escalation.fail(**said, step_id=stuck.pk),
-                lambda: escalation.roll_back(**said),
-                lambda: escalation.reconcile(
-                    **said, step_id=stuck.pk, happened=happened, response={"line": "second"}
-                ),
-            ]
-        )()
+        verbs: list[Callable[[], None]] = [
+            lambda: escalation.retry(**said, step_id=stuck.pk),
+            lambda: escalation.skip(**said, step_id=stuck.pk),
+            lambda: escalation.fail(**said, step_id=stuck.pk),
+            lambda: escalation.roll_back(**said),
+            lambda: escalation.reconcile(
+                **said, step_id=stuck.pk, happened=happened, response={"line": "second"}
+            ),
+        ]
+        self.chance.choice(verbs)()
 
     def _happened(self, stuck: Step) -> bool:
         """Look into the ledger, as a person would."""

@@ -42,8 +42,7 @@ def halfway(home: House, tool: BrokenLedger) -> Run:
     """A run that wrote a line and then needs a person."""
     make.agent(home, "clerk", proposals=[append(home.open)])
     make.agent(home, "style")
-    saved = {"rollback_on": []}
-    run = work_until(started(home, step("write", "clerk"), step("look", "style"), **saved))
+    run = work_until(started(home, step("write", "clerk"), step("look", "style"), rollback_on=[]))
     for _ in range(3):
         lose(step_of(run, "look"))
     return run

@@ -141,7 +141,7 @@ def _own_uv() -> str | None:
             _run([*_pip(), "--require-hashes", "-r", ROOT / UV])
         except SetUpError:
             return None
-    return str(uv)
+    return str(uv) if uv.exists() else None
 
 
 def _uv_installs(uv: str, lock: str) -> bool:

@@ -4,20 +4,28 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from audit import registry
 from audit.registry import Sentence
 from governance.selectors import people
-from orchestrator.models import Run, Workflow
+from orchestrator.models import Run, StepState, Workflow
 
 Types = Iterable[tuple[str, str | Sentence]]
 
 WORKFLOWS: Types = (("workflow.saved", _("Workflow {name} {version} was saved")),)
 
+
+def _waits_for(payload: Mapping[str, Any]) -> str:
+    reason = payload.get("reason")
+    words = StepState(reason).label if reason in StepState.values else "\N{EM DASH}"
+    return gettext("The run is held up: %(words)s") % {"words": words}
+
+
 RUNS: Types = (
     ("run.started", _("A run of {workflow} {version} started")),
-    ("run.waiting", _("The run waits: {reason}")),
+    ("run.waiting", _waits_for),
     ("run.resumed", _("The run goes on")),
     ("run.escalated", _("The run needs a person: step {step}, {code}")),
     ("run.paused", _("The run was paused: {reason}")),

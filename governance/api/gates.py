@@ -1,7 +1,7 @@
 """Gates and reviews over the API. Only people reach them, in a session or by their own token."""
 
 import uuid
-from typing import cast
+from typing import Any, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from governance.api.authentication import AgentPrincipal
 from governance.api.gate_serializers import (
     GatePageSerializer,
     GateQuerySerializer,
@@ -64,6 +65,13 @@ class ReviewsView(APIView):
     """The reviews of one gate."""
 
     permission_classes = [PeopleOnly]
+
+    def check_permissions(self, request: Request) -> None:
+        """Let only people in; that an agent tried to decide is kept in the log."""
+        user: Any = request.user
+        if request.method == "POST" and isinstance(user, AgentPrincipal):
+            reviews.turn_away(gate_id=self.kwargs["gate_id"], agent=user.agent, channel="api")
+        super().check_permissions(request)
 
     @extend_schema(
         operation_id="reviews_create",

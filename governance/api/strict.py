@@ -5,6 +5,19 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class FlatJSONParser(JSONParser):
+    """Refuses what is nested deeper than can be read, instead of breaking over it."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the body as JSON; raises ParseError (400)."""
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError:
+            raise ParseError(_("The body is nested too deeply.")) from None
 
 
 class StrictSerializer(serializers.Serializer[Any]):

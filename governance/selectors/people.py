@@ -90,6 +90,11 @@ def console_person(username: str) -> Person | None:
     raise Refusal("not_found", detail % {"name": username}, status=404)
 
 
+def is_inactive(person_id: Any) -> bool:
+    """Whether this is the id of somebody whose account was ended; a session may outlive it."""
+    return bool(person_id) and Person.objects.filter(pk=person_id, is_active=False).exists()
+
+
 def people_of(domain: Domain) -> QuerySet[Person]:
     """Return the active people of a domain by name: members, and owners and sponsors of agents."""
     of_domain = (

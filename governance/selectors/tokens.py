@@ -35,11 +35,12 @@ def holder_of(text: str) -> Token:
     stored = token.secret_hash if token else fingerprint("")
     if not hmac.compare_digest(stored, fingerprint(text)) or token is None:
         raise TokenRefused("token_unknown", _("This token is not known here."))
+    # Ending an account also revokes its tokens; its holder should read the cause.
+    _check(token.person, token.agent)
     if token.revoked_at is not None:
         raise TokenRefused("token_revoked", _("This token was revoked."))
     if not token.is_live:
         raise TokenRefused("token_expired", _("This token has expired; issue a new one."))
-    _check(token.person, token.agent)
     return token
 
 

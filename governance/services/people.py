@@ -17,6 +17,7 @@ from governance.models import Domain, Person, SigninLink, Token
 from governance.refusals import Forbidden, Invalid, Refusal
 from governance.selectors import people
 from governance.services import domains, signin_links
+from governance.visible import visible
 
 NAME_LENGTH = 120
 
@@ -127,7 +128,8 @@ def set_address(*, person: Person, email: str) -> None:
 def deactivate(*, domain: Domain, person: Person, by: Person, reason: str) -> None:
     """End a person's access at once: tokens, links, password and every session.
 
-    Needs `manage_people`; nobody deactivates themselves, so that somebody always remains who can.
+    Needs `manage_people` in the person's own domain; nobody deactivates themselves, so that
+    somebody always remains who can.
     """
     people.require(by, domain, "manage_people")
     if by.pk == person.pk:
@@ -137,9 +139,10 @@ def deactivate(*, domain: Domain, person: Person, by: Person, reason: str) -> No
     # A new unusable password changes the session hash: no old session survives reactivation.
     person.set_unusable_password()
     with recording():
-        active = Person.objects.filter(pk=person.pk, is_active=True)
+        active = people.people_of(domain).filter(pk=person.pk)
         if active.update(is_active=False, password=person.password) != 1:
-            raise Refusal("inactive_person", _("This account is inactive already."))
+            detail = _("This account is inactive already, or not one of this domain.")
+            raise Refusal("inactive_person", detail)
         Token.objects.filter(person=person, revoked_at=None).update(revoked_at=Now())
         SigninLink.objects.filter(person=person, used_at=None).update(used_at=Now())
         _record("person.deactivated", person, domain, Actor.person(by.pk), reason=reason.strip())
@@ -182,7 +185,9 @@ def _free_username(name: str) -> str:
 
 def _checked_name(display_name: str, *, seeded: bool = False) -> str:
     name = " ".join(display_name.split(" ")).strip()
-    if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
+    # What would have to be spelled out to be safe to read could pass for somebody else's name.
+    plain = name.isprintable() and (seeded or visible(name) == name)
+    if not 1 <= len(name) <= NAME_LENGTH or not plain:
         raise Invalid("invalid_name", _("Give a name of 1 to 120 visible characters."))
     if not seeded and Person.objects.filter(display_name__iexact=name).exists():
         raise Refusal("name_taken", _("Somebody has this name; choose another."))

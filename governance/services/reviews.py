@@ -12,7 +12,7 @@ from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
 from governance.foreign import foreign_digest
-from governance.models import Gate, GateState, Person, Review, Verb
+from governance.models import Agent, Gate, GateState, Person, Review, Verb
 from governance.policy.obligations import ASSURANCE
 from governance.presentation import Stamp, read_stamp, statement_of
 from governance.refusals import Forbidden, Gone, Invalid, Refusal
@@ -62,9 +62,20 @@ def give(
         raise
 
 
+def turn_away(*, gate_id: uuid.UUID | str, agent: Agent, channel: str) -> None:
+    """Record that an agent reached for a decision of its own domain; it got nowhere near one."""
+    gate = _found(gate_id)
+    if gate and gate.domain_id == agent.domain_id:
+        _tell(gate, _not_a_person(), Actor.agent(agent.pk), person=agent.name, channel=channel)
+
+
+def _not_a_person() -> Forbidden:
+    return Forbidden("agent_principal", _("Only people decide, never an agent."))
+
+
 def _given(act: _Act, person: Person) -> Review:
     if not isinstance(person, Person):
-        raise Forbidden("agent_principal", _("Only people decide, never an agent."))
+        raise _not_a_person()
     _check_form(act)
     try:
         with recording():
@@ -224,23 +235,25 @@ def _settle(found: WholeGate, person: Person) -> None:
 
 
 def _record_refusal(act: _Act, person: Person, refusal: Refusal) -> None:
-    gate = Gate.objects.select_related("action").filter(pk=act.gate_id).first()
-    if gate is None:
-        return
+    if gate := _found(act.gate_id):
+        verb = act.verb if act.verb in Verb.values else ""
+        said = {"person": str(person), "verb": verb, "channel": act.channel}
+        _tell(gate, refusal, _actor(person), **said)
+
+
+def _found(gate_id: uuid.UUID | str) -> Gate | None:
+    return Gate.objects.select_related("action").filter(pk=gate_id).first()
+
+
+def _tell(gate: Gate, refusal: Refusal, actor: Actor, **said: str) -> None:
     with recording():
         record(
             stream=stream_of(gate.action),
             type="review.refused",
-            actor=_actor(person),
+            actor=actor,
             domain_id=gate.domain_id,
             object=ObjectRef("gate", str(gate.pk)),
-            payload={
-                "person": str(person),
-                "verb": act.verb if act.verb in Verb.values else "",
-                "code": refusal.code,
-                "detail": refusal.detail,
-                "channel": act.channel,
-            },
+            payload={**said, "code": refusal.code, "detail": refusal.detail},
         )
 
 

@@ -119,6 +119,21 @@ def claim(
         return _take(warrant, inspection.prepared, worker, fence)
 
 
+def over(*, warrant_id: uuid.UUID | str) -> str:
+    """Say why a used warrant starts nothing any more, or return an empty string.
+
+    For an effect whose worker was lost, perhaps before it did anything: beginning it now would
+    be a late use of the warrant, so its time and the kill switch count once more.
+    """
+    warrants = Warrant.objects.select_related("action__agent")
+    agent = warrants.get(pk=warrant_id).action.agent
+    if agent.lifecycle != Lifecycle.ACTIVE:
+        return actions.not_active(agent).detail
+    if not warrants.filter(pk=warrant_id, expires_at__gt=Now()).exists():
+        return _("The time to use this approval is over.")
+    return ""
+
+
 def expire_due(*, limit: int = 100) -> int:
     """Say of every unused warrant whose time is over that it expired; returns how many.
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+NOTHING = "000000"
 SIGNS = {"added": "+", "removed": "\N{MINUS SIGN}", "context": ""}
 
 
@@ -96,13 +97,25 @@ def _note(file: Mapping[str, Any]) -> str:
         "copied": _("copied"),
         "type_changed": _("type changed"),
     }
-    notes = [words.get(file["status"], "")]
-    old, new = file["old_mode"], file["new_mode"]
-    if file["status"] == "modified" and old != new:
-        notes.append(_("mode %(old)s, now %(new)s") % {"old": old, "new": new})
+    notes = [words.get(file["status"], ""), _mode_note(file["old_mode"], file["new_mode"])]
     if file["binary"]:
         notes.append(_("binary, %(size)s") % {"size": filesizeformat(file.get("new_size") or 0)})
     return ", ".join(note for note in notes if note)
+
+
+def _mode_note(old: str, new: str) -> str:
+    """Say what a path is or becomes beside its lines, unless it is and stays a plain file."""
+    if new in (NOTHING, old):
+        return ""
+    if old != NOTHING:
+        return _("mode %(old)s, now %(new)s") % {"old": old, "new": new}
+    words = {
+        "100644": "",
+        "100755": _("executable"),
+        "120000": _("symbolic link"),
+        "160000": _("submodule"),
+    }
+    return words.get(new, new)
 
 
 def _hunk(hunk: Mapping[str, Any]) -> Hunk:

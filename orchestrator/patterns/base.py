@@ -8,13 +8,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Kind = Literal["turn", "approval", "block", "bid", "ack"]
+Kind = Literal["turn", "approval", "block", "bid", "ack", "timer"]
 Decider = Literal["rule", "model", "human"]
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """Where a sequence goes on again, and how often at most."""
+
+    to: str
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A node of the file, as a pattern sees it. `plan` are a block's declared children."""
+    """A node of the file, as a pattern sees it. `plan` are a block's declared children.
+
+    `jumps` says where to go back to when the step comes out `rejected` or `failed`.
+    """
 
     path: str
     agent: str = ""
@@ -25,6 +36,7 @@ class PlannedStep:
     options: Mapping[str, Any] = field(default_factory=dict)
     plan: Sequence["PlannedStep"] = ()
     when: str = ""
+    jumps: Mapping[str, Jump] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,9 @@ class History:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Make a child ready: a turn of an agent, or people asked by a gate (`approval`).
+
+    A `timer` does nothing but succeed once `task["after"]`, a duration such as 30m, has passed:
+    so time reaches a pattern as one more thing that happened, with its rank among the others.
 
     An empty `agent` means the planned step's own, or whom the topology chooses of `candidates`.
     `task` is given to it beside its inputs; `task["answer"]` is the JSON Schema of the answer.

@@ -12,9 +12,9 @@ from typing import Any
 import jsonschema_rs
 
 from orchestrator.patterns.base import Finish, History, PastStep, Wait
+from orchestrator.patterns.states import FINAL, reason_to_wait
 
 STRIKES = 3
-_FINAL = frozenset({"succeeded", "failed", "rejected", "skipped", "cancelled", "timed_out"})
 _LONGEST_MESSAGE = 300
 
 
@@ -37,7 +37,7 @@ def interruption(history: History) -> Wait | Finish | None:
     way is waited for. A pattern that gets None stands still: all its children have ended.
     """
     past = sorted(history.past, key=lambda child: (child.path, child.iteration))
-    under_way = [child for child in past if child.state not in _FINAL | {"escalated"}]
+    under_way = [child for child in past if child.state not in FINAL | {"escalated"}]
     for child in past:
         if child.state == "rejected":
             others = [(other.path, other.iteration) for other in under_way]
@@ -45,7 +45,7 @@ def interruption(history: History) -> Wait | Finish | None:
     for child in past:
         if child.state == "escalated":
             return Finish("escalated", child.path, child.error_code)
-    return Wait(under_way[0].state) if under_way else None
+    return Wait(reason_to_wait(under_way)) if under_way else None
 
 
 def children(history: History, path: str) -> tuple[PastStep, ...]:

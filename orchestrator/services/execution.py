@@ -128,8 +128,13 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
         return
+    over = warrants.over(warrant_id=effect.warrant_id)
     if recovery == "resend":
-        _perform(claim, step, effect)
+        # Sending again is the only way to ask, and it may do what was not done yet.
+        if over:
+            _leave_to_people(claim, effect, over)
+        else:
+            _perform(claim, step, effect)
         return
     try:
         response = _probe(step, effect)
@@ -141,6 +146,8 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         _finish(claim, effect, response)
     elif _is_ending(claim):
         _drop(claim, effect)
+    elif over:
+        _ask_again(claim, step, effect, over)
     else:
         _perform(claim, step, effect)
 

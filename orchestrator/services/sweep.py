@@ -101,6 +101,7 @@ def _decided_gates() -> list[UUID]:
         state=StepState.AWAITING_APPROVAL,
         action__gate__state__in=[
             GateState.APPROVED,
+            GateState.VOID,
             GateState.REJECTED,
             GateState.EXPIRED,
             GateState.CANCELLED,

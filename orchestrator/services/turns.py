@@ -36,6 +36,7 @@ from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
+from orchestrator.workflow.inputs import places
 from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
@@ -122,14 +123,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 
 
 def _attach(step: Step, result: AgentResult) -> None:
-    for found in result.exhibits:
-        exhibits.attach(
-            domain=step.run.domain,
-            run_id=step.run_id,
-            step_path=step.path,
-            agent=step.agent,
-            draft=ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject),
-        )
+    exhibits.attach_turn(
+        domain=step.run.domain,
+        run_id=step.run_id,
+        step_path=step.path,
+        agent=step.agent,
+        drafts=[
+            ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject)
+            for found in result.exhibits
+        ],
+    )
 
 
 def _worked(claim: Claim) -> Turn:
@@ -170,6 +173,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         },
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
+        paths=places(definition.inputs, step.run.inputs),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.workflow import expressions
+from orchestrator.workflow import cost, expressions
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.shape import input_validator
 from orchestrator.workflow.source import Place, Source
@@ -89,6 +89,9 @@ def _expression(
     names: tuple[str, ...],
     steps: list[str] | tuple[()],
 ) -> Iterator[Problem]:
+    if problem := cost.excess(expression):
+        yield source.problem(place, problem)
+        return
     try:
         unknown = expressions.unknown_names(expression, names)
     except expressions.ExpressionError as error:

@@ -48,3 +48,9 @@ def test_runs_and_workflows_have_names_and_pages(home: House, run: Run) -> None:
     workflow = str(run.workflow_id)
     assert registry.labels_for("workflow", [workflow]) == {workflow: "review 1.0.0"}
     assert registry.link_for("run", str(run.pk)) == f"/runs/{run.pk}/"
+
+
+def test_a_waiting_run_says_in_words_what_it_waits_for() -> None:
+    said = registry.event_type("run.waiting").describe({"reason": "awaiting_approval"})
+    assert said == "The run is held up: Waiting for approval"
+    assert "\N{EM DASH}" in registry.event_type("run.waiting").describe({"reason": "?"})

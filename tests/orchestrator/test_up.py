@@ -6,14 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness.instances import ROOT, Instance, environment
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.kill
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,20 @@ def instance(home: Path) -> Iterator[Instance]:
     instance = Instance(home, "--no-demo").wait_until_ready()
     yield instance
     instance.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
+    """Start an instance that is gone after the test, also when the test fails."""
+    started: list[Instance] = []
+
+    def start(*options: str) -> Instance:
+        started.append(Instance(tmp_path / "data", "--no-demo", *options))
+        return started[-1]
+
+    yield start
+    for instance in started:
+        instance.close()
 
 
 def manage(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -117,29 +131,31 @@ def test_a_crashed_child_is_started_again(instance: Instance) -> None:
     wait_until_ready_again(instance)
 
 
-def test_one_ctrl_c_stops_everything_and_leaves_nothing(tmp_path: Path) -> None:
-    instance = Instance(tmp_path / "data", "--no-demo").wait_until_ready()
+def test_one_ctrl_c_stops_everything_and_leaves_nothing(
+    start: Callable[..., Instance], tmp_path: Path
+) -> None:
+    instance = start().wait_until_ready()
     assert len(instance.processes()) >= 6
     assert instance.interrupt() == 0
     assert instance.processes() == []
     assert instance.output.endswith("Stopped.\n")
     assert "Traceback" not in instance.output
     assert not (tmp_path / "data" / "runtime.json").exists()
-    instance.close()
 
 
-def test_ctrl_c_before_ready_is_no_error_either(tmp_path: Path) -> None:
-    instance = Instance(tmp_path / "data", "--no-demo")
+def test_ctrl_c_before_ready_is_no_error_either(
+    start: Callable[..., Instance], tmp_path: Path
+) -> None:
+    instance = start()
     while not (tmp_path / "data" / "logs" / "valkey.log").exists():
         time.sleep(0.01)
     assert instance.interrupt() == 0
     assert instance.processes() == []
     assert "Traceback" not in instance.output
-    instance.close()
 
 
-def test_nothing_outlives_a_killed_supervisor(tmp_path: Path) -> None:
-    instance = Instance(tmp_path / "data", "--no-demo", "--json-logs")
+def test_nothing_outlives_a_killed_supervisor(start: Callable[..., Instance]) -> None:
+    instance = start("--json-logs")
     instance.wait_for("Countersign is ready.")
     instance.process.kill()
     instance.process.wait()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from orchestrator.runners.git.repository import object_id
@@ -13,6 +14,15 @@ MAX_LINES = 20_000
 MAX_FILE_LINES = 5_000
 MAX_LINE = 2_000
 PATCH_LIMIT = 8 * 1024 * 1024
+
+# What nobody reads line by line and nothing runs by itself. Anything else that git cannot show
+# as lines (a NUL in a shell script is enough) is content that its reviewers did not see.
+_MEDIA = frozenset(
+    {".avif", ".bmp", ".gif", ".ico", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+    | {".flac", ".mov", ".mp3", ".mp4", ".ogg", ".wav", ".webm"}
+    | {".eot", ".otf", ".pdf", ".ttf", ".woff", ".woff2"}
+)
+_PLAIN_FILE = "100644"
 
 _STATUS = {
     "A": "added",
@@ -48,7 +58,8 @@ def difference(view: View, old: str, new: str) -> dict[str, Any]:
     """Return the change from tree `old` to tree `new` as JSON, with every bound it hit named.
 
     A file too large to be compared counts as binary; sizes are given for those. `truncated`
-    stands on each file whose lines are not all there and on the whole.
+    stands on each file whose lines are not all there, and on the whole; of binary files that is
+    every one that arrives and is not plainly a picture, a font or the like.
     """
     files = _files(view, old, new)
     sections, whole = _sections(view, old, new)
@@ -214,7 +225,13 @@ def _attach(files: list[dict[str, Any]], sections: list[_Section], *, whole: boo
         left -= used
         changed = sum(line["kind"] != "context" for hunk in hunks for line in hunk.lines)
         missing = not whole and not file["binary"] and changed < file["added"] + file["removed"]
-        file["truncated"] = cut or missing
+        file["truncated"] = cut or missing or _is_unseen(file)
+
+
+def _is_unseen(file: dict[str, Any]) -> bool:
+    arrives = file["binary"] and file["status"] != "deleted"
+    is_media = Path(file["path"]).suffix.lower() in _MEDIA and file["new_mode"] == _PLAIN_FILE
+    return arrives and not is_media
 
 
 def _bounded(hunks: list[_Hunk], most: int) -> tuple[list[dict[str, Any]], int, bool]:

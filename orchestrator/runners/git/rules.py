@@ -39,9 +39,18 @@ def demands_at(view: View, commit: str) -> tuple[Rules, str]:
     """
     found = _texts_at(view, commit)
     try:
-        return _checked(yaml.safe_load(found.get(RULES, ""))), found.get(SIGNERS, "")
+        return _checked(_loaded(found.get(RULES, ""))), found.get(SIGNERS, "")
     except yaml.YAMLError as error:
         raise RepositoryError(f"{RULES} on the target branch is not YAML: {error}") from None
+    except RecursionError:
+        raise RepositoryError(f"{RULES} on the target branch is nested too deeply.") from None
+
+
+def _loaded(text: str) -> Any:
+    """Read YAML without aliases, with which a few lines could stand for billions."""
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise RepositoryError(f"{RULES} may not contain aliases; write the values out.")
+    return yaml.safe_load(text)
 
 
 def _texts_at(view: View, commit: str) -> dict[str, str]:

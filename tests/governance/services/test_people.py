@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth import authenticate
 from django.test import Client
 
+from audit.services.events import recording
 from governance.models import DomainPersonPermission, Person, SigninLink, Token
 from governance.refusals import Forbidden, Invalid, Refusal
 from governance.selectors import people as selectors
@@ -47,7 +48,9 @@ def test_somebody_who_was_enrolled_first_stays_the_only_first() -> None:
     assert size_of_the_log() == before
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a" * 121, "Ada\u202eecarG", "Gr\u200bace", "A\nB"])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a" * 121, "Ada\u202eecarG", "Gr\u200bace", "A\nB", "Gr\u0430ce"]
+)
 def test_a_refused_name_leaves_the_link_good(name: str) -> None:
     identity.domain()
     secret = signin_links.issue()
@@ -284,3 +287,20 @@ def test_a_deactivation_whose_event_fails_leaves_everything_alive() -> None:
 
     assert Person.objects.get(pk=heidi.pk).is_active
     assert Token.objects.filter(revoked_at=None).count() == 1
+
+
+def test_who_manages_people_here_deactivates_nobody_of_another_domain() -> None:
+    domain = identity.domain()
+    grace = identity.first_person()
+    stranger = Person.objects.create(username="mallory", display_name="Mallory")
+    elsewhere = identity.domain("elsewhere")
+    with recording():
+        domains.admit(domain=elsewhere, person=stranger, permissions=domains.ALL_PERMISSIONS)
+    before = size_of_the_log()
+
+    with pytest.raises(Refusal) as refused:
+        people.deactivate(domain=domain, person=stranger, by=grace, reason="Gone.")
+
+    assert refused.value.code == "inactive_person"
+    assert Person.objects.get(pk=stranger.pk).is_active
+    assert size_of_the_log() == before

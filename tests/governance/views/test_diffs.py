@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from governance.selectors.gate_view import ExhibitView
 from governance.views.diffs import laid_out
 from governance.views.exhibits import shown
@@ -47,7 +49,7 @@ def test_removed_and_added_lines_face_each_other_in_one_block() -> None:
 def test_what_lines_cannot_say_is_said_beside_them() -> None:
     diff = laid_out(DIFF)
     assert diff
-    assert diff.files[0].note == "renamed"
+    assert diff.files[0].note == "renamed, mode 100644, now 100755"
     removed, added = diff.files[0].hunks[0].blocks[1].lines
     assert removed.note == "no newline at the end"
     assert added.note == "9000 bytes; the rest is not shown"
@@ -57,6 +59,22 @@ def test_a_changed_mode_of_a_modified_file_is_said() -> None:
     diff = laid_out(DIFF | {"files": [FILE | {"status": "modified"}]})
     assert diff
     assert diff.files[0].note == "mode 100644, now 100755"
+
+
+@pytest.mark.parametrize(
+    ("mode", "note"),
+    [
+        ("100644", "new file"),
+        ("100755", "new file, executable"),
+        ("120000", "new file, symbolic link"),
+        ("160000", "new file, submodule"),
+    ],
+)
+def test_what_a_new_path_is_besides_its_lines_is_said(mode: str, note: str) -> None:
+    new = {"status": "added", "old_mode": "000000", "new_mode": mode}
+    diff = laid_out(DIFF | {"files": [FILE | new]})
+    assert diff
+    assert diff.files[0].note == note
 
 
 def test_what_only_claims_to_be_a_diff_is_shown_as_it_is() -> None:
@@ -85,3 +103,9 @@ def test_nothing_an_agent_attaches_is_left_out() -> None:
 def test_anything_else_is_shown_as_data() -> None:
     (item,) = shown([exhibit("odd", {"b": 1, "a": [True]})])
     assert item.data.index('"a"') < item.data.index('"b"')
+
+
+def test_an_agents_diff_is_shown_with_everything_in_it() -> None:
+    (item,) = shown([exhibit("diff", DIFF | {"note": "left out of the layout"})])
+    assert item.template == "gates/data.html"
+    assert "left out of the layout" in item.data

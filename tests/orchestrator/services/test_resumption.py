@@ -5,14 +5,14 @@ from django.db.models.functions import Now
 
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Gate, GateState
-from governance.services import gates
+from governance.models import Gate, GateState, Warrant
+from governance.services import gates, warrants
 from orchestrator.models import Run
-from orchestrator.services import resumption
+from orchestrator.services import execution, resumption
 from orchestrator.services.sweep import sweep
 from tests.factories import orchestrator as make
 from tests.factories.audit import recorded, size_of_the_log
-from tests.factories.governance import House, house
+from tests.factories.governance import House, house, lines_in
 from tests.factories.orchestrator import drive, started, step, step_of
 from tests.orchestrator.services.proposing import append
 
@@ -96,3 +96,16 @@ def test_a_decision_after_the_run_ended_changes_nothing(run: Run) -> None:
     assert not resumption.resume(gate_id=Gate.objects.get().pk)
     run.refresh_from_db()
     assert run.state == "timed_out"
+
+
+def test_an_approval_that_ran_out_before_anybody_heard_of_it_is_asked_for_again(
+    home: House, run: Run
+) -> None:
+    decide(GateState.APPROVED)
+    Warrant.objects.update(expires_at=Now())
+    assert warrants.expire_due() == 1
+    assert sweep().resumed == 1
+    assert execution.execute(step_id=step_of(run, "write").pk, worker="effects:1")
+    assert step_of(run, "write").state == "awaiting_approval"
+    assert sorted(Gate.objects.values_list("state", flat=True)) == ["pending", "void"]
+    assert lines_in(home.guarded) == 0

@@ -209,6 +209,13 @@ def test_two_halves_are_a_tie_and_three_thirds_are_not() -> None:
     assert tally("majority", votes(a=1, b=1, c=1)).outcome == "undecided"
 
 
+def test_two_thirds_are_a_supermajority_and_all_are_unanimous() -> None:
+    assert tally("supermajority", votes(a=2, b=1)).outcome == "decided"
+    assert tally("supermajority", votes(a=3, b=2)).outcome == "undecided"
+    assert tally("unanimous", votes(a=3)).outcome == "decided"
+    assert tally("unanimous", votes(a=3, b=1)).outcome == "undecided"
+
+
 def test_a_veto_keeps_a_majority_from_winning() -> None:
     papers = [*votes(a=2), {"vote": "b", "veto": ["a"]}]
     assert tally("veto", papers).outcome == "undecided"

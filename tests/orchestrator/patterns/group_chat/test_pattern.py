@@ -45,6 +45,19 @@ def test_nobody_sees_a_vote_before_the_ballot_is_closed() -> None:
     assert not any(line["kind"] == "vote" for ask in votes for line in ask.task["thread"])
 
 
+def test_who_has_to_vote_again_is_told_why_and_still_sees_no_vote() -> None:
+    def answer(ask: Ask) -> Ended:
+        spoilt = ask.path == "vote_ben" and ask.iteration == 0
+        return votes_for("p9") if spoilt else all_for_the_first(ask)
+
+    world = chat(answer)
+    again = world.asks[-1]
+    assert (again.path, again.iteration) == ("vote_ben", 1)
+    assert again.task["error"]["code"] == "invalid_answer"
+    assert not any(line["kind"] == "vote" for line in again.task["thread"])
+    assert world.end.output["tally"]["points"]["p1"] == 3
+
+
 def test_a_ballot_that_decides_nothing_is_recorded_once_and_the_talk_goes_on() -> None:
     world = chat(each_proposes)
     assert [tally["outcome"] for tally in world.noted("chat.ballot_tallied")] == ["undecided"] * 3
@@ -169,6 +182,18 @@ def test_a_panel_below_its_quorum_ends_with_a_person() -> None:
     assert (world.end.state, world.end.error_code) == ("escalated", "quorum_unreachable")
     removed = [note["participant"] for note in world.noted("chat.participant_removed")]
     assert removed == ["ben", "cleo"]
+    assert world.end.output["tally"]["papers"] == {"ada": {"vote": "p1"}}
+
+
+def test_a_ballot_that_can_no_longer_count_is_not_waited_for_nor_recorded_as_one() -> None:
+    def answer(ask: Ask) -> Ended:
+        fails = ask.agent == "ben" or ask.path == "vote_cleo"
+        return failed() if fails else all_for_the_first(ask)
+
+    world = chat(answer, options(quorum=3))
+    assert [ask.path for ask in world.asks].count("vote_cleo") == 2
+    assert world.end.error_code == "quorum_unreachable"
+    assert world.noted("chat.ballot_tallied") == []
 
 
 def test_one_who_must_speak_and_cannot_ends_with_a_person() -> None:

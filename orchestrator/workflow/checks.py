@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from orchestrator.workflow import cost, expressions
+from orchestrator.workflow import cost, expressions, references
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.shape import input_validator
 from orchestrator.workflow.source import Place, Source
@@ -26,7 +26,11 @@ def problems_of_meaning(source: Source) -> list[Problem]:
 
 def _inputs(source: Source) -> Iterator[Problem]:
     try:
+        references.check(source.value["inputs"])
         input_validator(source.value["inputs"])
+    except references.EntangledError as error:
+        place = ("inputs", *error.place)
+        yield source.problem(place, f"inputs is not a JSON Schema to be used: {error}")
     except ValueError as error:
         yield source.problem(("inputs",), f"inputs is not a JSON Schema: {error}")
 

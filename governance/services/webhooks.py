@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpcore
 import httpx
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -25,10 +26,10 @@ from governance.credentials import new_secret
 from governance.models import Domain, Person, Webhook
 from governance.refusals import Invalid, Refusal
 from governance.selectors import people
+from governance.services import outgoing
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-TIMEOUT = httpx.Timeout(10, connect=5)
 CONTENT_TYPE = "application/cloudevents+json"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _URL_LENGTH = 500
@@ -70,7 +71,8 @@ def remove(*, webhook: Webhook, person: Person) -> None:
 def post(*, url: str, secret: str, body: Mapping[str, Any]) -> None:
     """Send one signed notice; raises NotSentError unless the other end answers 2xx.
 
-    Network I/O: never inside a transaction. The answer's body is not read.
+    Network I/O: never inside a transaction. All of it together takes MOST_SECONDS, after the
+    name was resolved; the answer's body is not read.
     """
     content = json.dumps(body, separators=(",", ":")).encode()
     headers = {
@@ -79,20 +81,16 @@ def post(*, url: str, secret: str, body: Mapping[str, Any]) -> None:
         "User-Agent": "Countersign",
     }
     target = _resolved(url)
-    pinned = target.url.copy_with(host=str(target.address))
     try:
-        with (
-            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
-            client.stream(
-                "POST",
-                pinned,
-                content=content,
-                headers={**headers, "Host": target.url.netloc.decode("ascii")},
-                extensions={"sni_hostname": target.host},
-            ) as answer,
-        ):
-            status = answer.status_code
-    except httpx.HTTPError as error:
+        status = outgoing.status_of_post(
+            url=_pinned(target),
+            host=target.host,
+            headers={**headers, "Host": target.url.netloc.decode("ascii")},
+            content=content,
+            context=httpx.create_ssl_context(trust_env=False),
+            deadline=time.monotonic() + outgoing.MOST_SECONDS,
+        )
+    except outgoing.Failures as error:
         raise NotSentError(f"{type(error).__name__}: {error}") from error
     if not httpx.codes.is_success(status):
         raise NotSentError(f"the address answered {status}")
@@ -139,6 +137,15 @@ def _resolved(url: str) -> _Target:
     if not addresses or (refused and not settings.WEBHOOK_ALLOW_PRIVATE):
         raise NotSentError(f"{parsed.host} does not lead to the open Internet")
     return _Target(parsed, parsed.host, addresses[0])
+
+
+def _pinned(target: _Target) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=target.url.raw_scheme,
+        host=str(target.address).encode(),
+        port=target.url.port,
+        target=target.url.raw_path,
+    )
 
 
 def _record(type: str, webhook: Webhook, person: Person) -> None:

@@ -11,7 +11,8 @@ class AgentRequest:
     """One turn of one agent.
 
     `context` is what the step's selector grants: run inputs and outputs of predecessors.
-    `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt.
+    `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt. `paths` are
+    those of the run's inputs that name a place on this machine, which the agent is to look at.
     """
 
     run_id: str
@@ -22,6 +23,7 @@ class AgentRequest:
     context: Mapping[str, Any]
     deadline: timedelta
     idempotency_key: str
+    paths: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

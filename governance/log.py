@@ -58,8 +58,8 @@ AGENTS: Types = (
 )
 
 NOTICES: Types = (
-    ("webhook.registered", "Notices now also go to {url}"),
-    ("webhook.removed", "Notices no longer go to {url}"),
+    ("webhook.registered", "Notices now also go to {host}"),
+    ("webhook.removed", "Notices no longer go to {host}"),
     ("notice.queued", "{count} notices were queued: {title}"),
     ("notice.delivered", "A notice was delivered by {channel}"),
     ("notice.postponed", "A notice could not be delivered by {channel} yet: {error}"),

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
-from governance.credentials import new_secret
+from governance.credentials import fingerprint, new_secret
 from governance.models import Domain, Person, Webhook
 from governance.refusals import Invalid, Refusal
 from governance.selectors import people
@@ -155,5 +155,6 @@ def _record(type: str, webhook: Webhook, person: Person) -> None:
         actor=Actor.person(person.pk),
         domain_id=webhook.domain_id,
         object=ObjectRef("webhook", str(webhook.pk)),
-        payload={"url": webhook.url},
+        # Addresses of chat services are secrets themselves, and what is recorded stays for good.
+        payload={"host": httpx.URL(webhook.url).host, "url_sha256": fingerprint(webhook.url)},
     )

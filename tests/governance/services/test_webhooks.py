@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
+from audit.models import Event
 from governance.models import Webhook
 from governance.refusals import Forbidden, Invalid, Refusal
 from governance.services import outgoing, webhooks
@@ -159,6 +160,19 @@ def test_an_address_is_registered_and_removed_by_who_manages_people() -> None:
 
     assert not Webhook.objects.get().is_active
     assert recorded(f"domain:{domain.pk}")[-2:] == ["webhook.registered", "webhook.removed"]
+
+
+@pytest.mark.django_db
+def test_the_log_says_where_notices_go_and_keeps_no_secret_of_the_address() -> None:
+    domain = identity.domain()
+    url = "https://hooks.example.org/services/s3cret?key=t0ken"
+    grace = identity.first_person()
+    webhook = webhooks.register(domain=domain, url=url, person=grace)
+    webhooks.remove(webhook=webhook, person=grace)
+
+    told = Event.objects.filter(object_id=str(webhook.pk))
+    known = {"host": "hooks.example.org", "url_sha256": hashlib.sha256(url.encode()).hexdigest()}
+    assert [json.loads(event.payload.fields) for event in told] == [known] * 2
 
 
 @pytest.mark.django_db

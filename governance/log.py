@@ -41,6 +41,7 @@ PEOPLE: Types = (
     ("person.invited", "An invitation was made, good for {minutes} minutes"),
     ("person.link_issued", "A sign-in link was made, good for {minutes} minutes"),
     ("person.signed_in", "{name} signed in with a {method}"),
+    ("person.signin_refused", "Somebody was refused a sign-in with a {method}"),
     ("person.password_set", "{name} set a password"),
     ("person.address_set", "{name} changed where their mail goes"),
     ("person.deactivated", "{name} was deactivated: {reason}"),

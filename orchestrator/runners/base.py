@@ -11,8 +11,9 @@ class AgentRequest:
     """One turn of one agent.
 
     `context` is what the step's selector grants: run inputs and outputs of predecessors, and the
-    `note` of a person who let the step begin again.
-    `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt.
+    `note` of a person who let the step begin again. `deadline` bounds the whole turn.
+    `idempotency_key` is the same for every attempt. `paths` are those of the run's inputs that
+    name a place on this machine, which the agent is to look at.
     """
 
     run_id: str
@@ -23,6 +24,7 @@ class AgentRequest:
     context: Mapping[str, Any]
     deadline: timedelta
     idempotency_key: str
+    paths: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

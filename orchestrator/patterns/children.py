@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from orchestrator.patterns.base import Finish, History, PastStep, Wait
-from orchestrator.patterns.states import FINAL
+from orchestrator.patterns.states import FINAL, reason_to_wait
 
 STRIKES = 3
 _LONGEST_MESSAGE = 300
@@ -45,7 +45,7 @@ def interruption(history: History) -> Wait | Finish | None:
     for child in past:
         if child.state == "escalated":
             return Finish("escalated", child.path, child.error_code)
-    return Wait(under_way[0].state) if under_way else None
+    return Wait(reason_to_wait(under_way)) if under_way else None
 
 
 def children(history: History, path: str) -> tuple[PastStep, ...]:

@@ -122,14 +122,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 
 
 def _attach(step: Step, result: AgentResult) -> None:
-    for found in result.exhibits:
-        exhibits.attach(
-            domain=step.run.domain,
-            run_id=step.run_id,
-            step_path=step.place,
-            agent=agent_of(step),
-            draft=ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject),
-        )
+    exhibits.attach_turn(
+        domain=step.run.domain,
+        run_id=step.run_id,
+        step_path=step.place,
+        agent=agent_of(step),
+        drafts=[
+            ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject)
+            for found in result.exhibits
+        ],
+    )
 
 
 def _worked(claim: Claim) -> Turn:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from orchestrator.workflow import expressions
+from orchestrator.workflow import cost, expressions
 from orchestrator.workflow.block_checks import problems_of_block
 from orchestrator.workflow.blocks import fields_of
 from orchestrator.workflow.nodes import Node, nodes
@@ -122,6 +122,9 @@ def _expression(
     names: Collection[str],
     steps: Collection[str],
 ) -> Iterator[Problem]:
+    if problem := cost.excess(expression):
+        yield source.problem(place, problem)
+        return
     try:
         unknown = expressions.unknown_names(expression, names)
     except expressions.ExpressionError as error:

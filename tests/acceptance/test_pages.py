@@ -16,7 +16,7 @@ NARROWEST = 360
 # A change of theme reaches what has transitions with the next frames.
 SETTLED = """async () => {
   for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
-  await Promise.all(document.getAnimations().map((one) => one.finished));
+  await Promise.allSettled(document.getAnimations().map((one) => one.finished));
 }"""
 STRANGERS = {"signin": "/signin/", "closed-link": "/enrol/nothing/", "unknown": "/nowhere/"}
 LISTS = {

@@ -50,7 +50,7 @@ def _parser(program: str) -> ArgumentParser:
 
 
 def _run(own: Namespace, rest: list[str]) -> int:
-    if (own.lint or own.all) and not all(map(_passes, LINT)):
+    if (own.lint or own.all) and not _lints():
         return 1
     parallel = (
         [] if any(word.startswith("-n") for word in rest) else ["-n", "auto", "--dist", "loadfile"]
@@ -60,6 +60,12 @@ def _run(own: Namespace, rest: list[str]) -> int:
         code = _pytest([*parallel, "--postgres", *rest])
         return code or _pytest([*parallel, *browser, *rest])
     return _pytest([*parallel, *browser, *(["--postgres"] if own.postgres else []), *rest])
+
+
+def _lints() -> bool:
+    # Each is run even when one before it found something, so that one look shows everything.
+    found = [command for command in LINT if not _passes(command)]
+    return not found
 
 
 def _passes(command: tuple[str, ...]) -> bool:

@@ -162,6 +162,23 @@ def test_two_exchanges_between_the_same_two_are_ping_pong() -> None:
     assert len(trail(world)) == 3
 
 
+def test_exchanges_long_ago_are_not_ping_pong() -> None:
+    ring = ("c", "d", "e", "a")
+    graph = {"a": ["b", "c"], "b": ["a"], "c": ["d"], "d": ["e"], "e": ["a"]}
+    once = [to("b"), to("a"), *[to(name) for name in ring]]
+    fields = {"start": "a", "transitions": graph, "max_visits": 9, "max_handoffs": 12}
+    world = handoff(in_turn(*once, *once, to("b")), fields)
+    assert world.end.error_code == "limit_reached"
+    assert len(trail(world)) == 12
+
+
+def test_work_is_never_offered_to_the_one_who_hands_it_over() -> None:
+    fields = options(alternates={"build": ["test"]}, max_visits=9)
+    world = handoff(in_turn(to("test"), to("build"), declines(), to("deploy"), said()), fields)
+    assert workers(world) == ["build", "test", "build", "test", "deploy"]
+    assert world.asks[3].task["offered"] is False
+
+
 def test_an_agent_with_transitions_may_be_done_where_the_file_allows_it() -> None:
     for must in (False, ["test"]):
         world = handoff(always(said(done=True, image="v1")), options(must_handoff=must))

@@ -125,11 +125,11 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
         return
-    over = warrants.over(warrant_id=effect.warrant_id)
+    spent = warrants.spent(warrant_id=effect.warrant_id)
     if recovery == "resend":
         # Sending again is the only way to ask, and it may do what was not done yet.
-        if over:
-            _leave_to_people(claim, effect, over)
+        if spent:
+            _leave_to_people(claim, effect, spent)
         else:
             _perform(claim, step, effect)
         return
@@ -141,8 +141,8 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         return
     if response is not None:
         _finish(claim, effect, response)
-    elif over:
-        _ask_again(claim, step, effect, over)
+    elif spent:
+        _ask_again(claim, step, effect, spent)
     else:
         _perform(claim, step, effect)
 

@@ -37,6 +37,7 @@ from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
+from orchestrator.workflow.inputs import places
 from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
@@ -178,6 +179,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
+        paths=places(definition.inputs, step.run.inputs),
     )
 
 

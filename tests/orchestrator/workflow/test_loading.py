@@ -155,4 +155,6 @@ def test_bytes_that_are_too_many_or_no_text_are_refused_before_parsing() -> None
 
 def test_a_remote_schema_is_never_fetched() -> None:
     text = changed("type: string, title: Repository", "$ref: 'https://example.com/s.json', x: y")
-    assert any("inputs is not a JSON Schema" in said for said in complaints(text))
+    (said,) = complaints(text)
+    assert "inputs is not a JSON Schema to be used: $ref leads to a place in this schema" in said
+    assert said.startswith(f"review.yaml:{line_of('https://example.com', text)}: ")

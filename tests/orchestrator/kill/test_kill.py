@@ -17,7 +17,7 @@ from tests.factories.governance import house, lines_in
 from tests.factories.orchestrator import states_of, step, step_of, tries_of
 from tests.harness.databases import CommittedDatabase
 from tests.harness.workers import Workers
-from tests.orchestrator.kill.stage import Stage, let_go, put
+from tests.orchestrator.kill.stage import Bell, Stage, let_go, put
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
@@ -33,10 +33,11 @@ def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
     }
     place = tmp_path / "ledgers"
     place.mkdir()
-    stage = Stage(house(place), Workers(environment, tmp_path), place)
+    stage = Stage(house(place), Workers(environment, tmp_path), place, Bell())
     with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
         yield stage
     stage.workers.stop()
+    stage.bell.close()
 
 
 def test_a_worker_killed_in_the_middle_of_a_turn_costs_time_only(stage: Stage) -> None:

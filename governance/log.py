@@ -41,6 +41,7 @@ PEOPLE: Types = (
     ("person.invited", "An invitation was made, good for {minutes} minutes"),
     ("person.link_issued", "A sign-in link was made, good for {minutes} minutes"),
     ("person.signed_in", "{name} signed in with a {method}"),
+    ("person.signin_refused", "Somebody was refused a sign-in with a {method}"),
     ("person.password_set", "{name} set a password"),
     ("person.address_set", "{name} changed where their mail goes"),
     ("person.deactivated", "{name} was deactivated: {reason}"),
@@ -58,8 +59,8 @@ AGENTS: Types = (
 )
 
 NOTICES: Types = (
-    ("webhook.registered", "Notices now also go to {url}"),
-    ("webhook.removed", "Notices no longer go to {url}"),
+    ("webhook.registered", "Notices now also go to {host}"),
+    ("webhook.removed", "Notices no longer go to {host}"),
     ("notice.queued", "{count} notices were queued: {title}"),
     ("notice.delivered", "A notice was delivered by {channel}"),
     ("notice.postponed", "A notice could not be delivered by {channel} yet: {error}"),

@@ -21,6 +21,8 @@ from governance.refusals import Refusal
 
 RENDERER = 1
 SALT = "governance.presentation"
+# More of one exhibit is not laid out on the page of a gate.
+MOST_FINDINGS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,14 @@ def is_stale(exhibit: Exhibit, gate: Gate) -> bool:
 
 
 def is_truncated(exhibit: Exhibit) -> bool:
-    """Whether a part of the exhibit was left out where it was made."""
-    return bool(exhibit.content.get("truncated"))
+    """Whether a part of the exhibit was left out where it was made, or is on the page.
+
+    An agent's findings are only its word, and the rest of them is one click away; what the
+    control plane computed must be on the page whole, or nobody can approve.
+    """
+    findings = exhibit.content.get("findings")
+    many = isinstance(findings, list) and len(findings) > MOST_FINDINGS
+    return bool(exhibit.content.get("truncated")) or (exhibit.trust == "tool" and many)
 
 
 def stamp(gate: Gate, person: Person, presentation: Presentation) -> str:

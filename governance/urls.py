@@ -9,6 +9,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/news/", inbox.inbox_news, name="inbox-news"),
     path("history/", inbox.history, name="history"),
     path("gates/<uuid:gate_id>/", gate.gate, name="gate"),
+    path(
+        "gates/<uuid:gate_id>/exhibits/<uuid:exhibit_id>/",
+        gate.gate_exhibit,
+        name="gate-exhibit",
+    ),
     path("gates/<uuid:gate_id>/strip/", gate.gate_strip, name="gate-strip"),
     path("gates/<uuid:gate_id>/review/", gate.gate_review, name="gate-review"),
     path("signin/", signing_in.signin, name="signin"),

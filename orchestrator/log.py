@@ -106,6 +106,13 @@ DECISIONS: Types = (
     ("handoff.passed", _("{from} handed the work of {block} on to {to}")),
     ("handoff.declined", _("{to} declined the work of {block}: {reason}")),
     ("handoff.refused", _("A handoff of {from} in {block} was refused: {detail}")),
+    ("ledger.planned", _("{block} has a plan, version {version}")),
+    ("ledger.replanned", _("{block} has another plan, version {version}")),
+    ("ledger.approved", _("The plan of {block}, version {version}, was approved")),
+    ("ledger.sent_back", _("The plan of {block}, version {version}, was sent back")),
+    ("ledger.progress", _("Round {round} of {block} was judged")),
+    ("ledger.drifted", _("Work in {block} is not what was approved")),
+    ("ledger.criteria_checked", _("What {block} has to fulfil was checked")),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
-from orchestrator.supervisor import data_dir, runtime
+from orchestrator.supervisor import data_dir, runtime, secrecy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
@@ -19,6 +19,8 @@ env = environ.FileAwareEnv()
 DATA_DIR = Path(env.str("COUNTERSIGN_DATA_DIR", default=str(BASE_DIR / "var")))
 RUNNING = runtime.read(DATA_DIR)
 DEBUG = env.bool("DEBUG", default=False)
+# Whoever has read the settings holds the key: web, workers, steward, console.
+secrecy.keep_to_ourselves()
 # A random key is safe and useless across processes, so a deployment that forgot it notices.
 SECRET_KEY = (
     env.str("SECRET_KEY", default="") or data_dir.secret_key(DATA_DIR) or secrets.token_urlsafe(50)

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import IntegrityError
 from django.db.models import F
@@ -9,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit.canonical import digest
+from audit.services.coalescing import record_unless_lately
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
 from governance.foreign import foreign_digest
@@ -22,6 +24,8 @@ from governance.streams import stream_of
 
 COMMENT_BYTES = 20_000
 KEY_LENGTH = 64
+# Whoever is refused again for the same within this time adds nothing to the gate's history.
+SAME_REFUSAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,8 @@ def give(
     """Take one person's review and, when it settles the matter, decide the gate.
 
     Only people decide, only those a seat asks, only on exactly what they were shown, and only
-    while the gate waits by the database's clock. The same key returns the same review. Every
-    refusal is recorded.
+    while the gate waits by the database's clock. The same key returns the same review. Refusals
+    are recorded, at most one a minute for a person, a gate and a code.
     """
     act = _Act(gate_id, verb, comment.strip(), stamp, idempotency_key, channel, assurance)
     try:
@@ -237,8 +241,15 @@ def _settle(found: WholeGate, person: Person) -> None:
 def _record_refusal(act: _Act, person: Person, refusal: Refusal) -> None:
     if gate := _found(act.gate_id):
         verb = act.verb if act.verb in Verb.values else ""
-        said = {"person": str(person), "verb": verb, "channel": act.channel}
-        _tell(gate, refusal, _actor(person), **said)
+        actor = _actor(person)
+        # A stranger chooses their own name: it gets into no history that is not theirs to see.
+        name = str(person) if _may_see(person, gate) else actor.id
+        _tell(gate, refusal, actor, person=name, verb=verb, channel=act.channel)
+
+
+def _may_see(someone: object, gate: Gate) -> bool:
+    found = whole(gate.pk) if isinstance(someone, Person) else None
+    return bool(found and isinstance(someone, Person) and found.may_be_seen_by(someone))
 
 
 def _found(gate_id: uuid.UUID | str) -> Gate | None:
@@ -247,13 +258,15 @@ def _found(gate_id: uuid.UUID | str) -> Gate | None:
 
 def _tell(gate: Gate, refusal: Refusal, actor: Actor, **said: str) -> None:
     with recording():
-        record(
+        record_unless_lately(
             stream=stream_of(gate.action),
             type="review.refused",
             actor=actor,
             domain_id=gate.domain_id,
             object=ObjectRef("gate", str(gate.pk)),
             payload={**said, "code": refusal.code, "detail": refusal.detail},
+            alike=("code",),
+            within=SAME_REFUSAL,
         )
 
 

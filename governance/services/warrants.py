@@ -119,7 +119,7 @@ def claim(
         return _take(warrant, inspection.prepared, worker, fence)
 
 
-def over(*, warrant_id: uuid.UUID | str) -> str:
+def spent(*, warrant_id: uuid.UUID | str) -> str:
     """Say why a used warrant starts nothing any more, or return an empty string.
 
     For an effect whose worker was lost, perhaps before it did anything: beginning it now would

@@ -15,20 +15,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import httpcore
 import httpx
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
-from governance.credentials import new_secret
+from governance.credentials import fingerprint, new_secret
 from governance.models import Domain, Person, Webhook
 from governance.refusals import Invalid, Refusal
 from governance.selectors import people
+from governance.services import outgoing
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-TIMEOUT = httpx.Timeout(10, connect=5)
 CONTENT_TYPE = "application/cloudevents+json"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _URL_LENGTH = 500
@@ -70,7 +71,8 @@ def remove(*, webhook: Webhook, person: Person) -> None:
 def post(*, url: str, secret: str, body: Mapping[str, Any]) -> None:
     """Send one signed notice; raises NotSentError unless the other end answers 2xx.
 
-    Network I/O: never inside a transaction. The answer's body is not read.
+    Network I/O: never inside a transaction. All of it together takes MOST_SECONDS, after the
+    name was resolved; the answer's body is not read.
     """
     content = json.dumps(body, separators=(",", ":")).encode()
     headers = {
@@ -79,20 +81,16 @@ def post(*, url: str, secret: str, body: Mapping[str, Any]) -> None:
         "User-Agent": "Countersign",
     }
     target = _resolved(url)
-    pinned = target.url.copy_with(host=str(target.address))
     try:
-        with (
-            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
-            client.stream(
-                "POST",
-                pinned,
-                content=content,
-                headers={**headers, "Host": target.url.netloc.decode("ascii")},
-                extensions={"sni_hostname": target.host},
-            ) as answer,
-        ):
-            status = answer.status_code
-    except httpx.HTTPError as error:
+        status = outgoing.status_of_post(
+            url=_pinned(target),
+            host=target.host,
+            headers={**headers, "Host": target.url.netloc.decode("ascii")},
+            content=content,
+            context=httpx.create_ssl_context(trust_env=False),
+            deadline=time.monotonic() + outgoing.MOST_SECONDS,
+        )
+    except outgoing.Failures as error:
         raise NotSentError(f"{type(error).__name__}: {error}") from error
     if not httpx.codes.is_success(status):
         raise NotSentError(f"the address answered {status}")
@@ -141,6 +139,15 @@ def _resolved(url: str) -> _Target:
     return _Target(parsed, parsed.host, addresses[0])
 
 
+def _pinned(target: _Target) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=target.url.raw_scheme,
+        host=str(target.address).encode(),
+        port=target.url.port,
+        target=target.url.raw_path,
+    )
+
+
 def _record(type: str, webhook: Webhook, person: Person) -> None:
     record(
         stream=StreamKey("domain", str(webhook.domain_id)),
@@ -148,5 +155,6 @@ def _record(type: str, webhook: Webhook, person: Person) -> None:
         actor=Actor.person(person.pk),
         domain_id=webhook.domain_id,
         object=ObjectRef("webhook", str(webhook.pk)),
-        payload={"url": webhook.url},
+        # Addresses of chat services are secrets themselves, and what is recorded stays for good.
+        payload={"host": httpx.URL(webhook.url).host, "url_sha256": fingerprint(webhook.url)},
     )

@@ -16,7 +16,9 @@ from governance.selectors import gates
 from governance.selectors.gate_view import GateView
 from governance.services import reviews
 from governance.views.answering import page
-from governance.views.exhibits import shown
+from governance.views.exhibits import portion, shown
+
+PART_DIGITS = 6
 
 
 @page
@@ -34,6 +36,21 @@ def gate_strip(request: HttpRequest, gate_id: uuid.UUID) -> HttpResponse:
     """Return the part of the page that moves by itself: state, seats, deadline."""
     view = gates.gate_for(_person(request), gate_id)
     return render(request, "gates/strip.html", {"gate": view})
+
+
+@page
+@never_cache
+@require_safe
+def gate_exhibit(request: HttpRequest, gate_id: uuid.UUID, exhibit_id: uuid.UUID) -> HttpResponse:
+    """Show one portion of what is attached to a gate, to whoever sees the gate."""
+    view = gates.gate_for(_person(request), gate_id)
+    asked = request.GET.get("part", "1")
+    number = int(asked) if asked.isdecimal() and len(asked) <= PART_DIGITS else 0
+    found = (each for each in (*view.change, *view.findings) if each.id == str(exhibit_id))
+    item = portion(exhibit, number) if (exhibit := next(found, None)) else None
+    if item is None:
+        raise Refusal("not_found", _("There is no such part of an exhibit."), status=404)
+    return render(request, "gates/exhibit.html", {"gate": view, "item": item, "part": number})
 
 
 @page

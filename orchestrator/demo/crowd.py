@@ -20,6 +20,7 @@ from orchestrator.services import claims, runs, turns
 from orchestrator.services.intake import prepare
 from orchestrator.services.turns import Turn
 from orchestrator.workflow.checkpoints import judge
+from orchestrator.workflow.inputs import places
 from orchestrator.workflow.planning import granted
 
 WORKER = "demo"
@@ -74,6 +75,7 @@ def rehearse(demo: Demo, inputs: Mapping[str, str]) -> Rehearsed:
             context={"inputs": inputs, "steps": {name: outputs[name] for name in seen}},
             deadline=plan.start_to_close,
             idempotency_key=f"rehearsal/{path}",
+            paths=places(intake.definition.inputs, inputs),
         )
         result = runner.run(request, lambda: None)
         outputs[path] = {"outputs": result.output}

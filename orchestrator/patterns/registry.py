@@ -6,10 +6,12 @@ from orchestrator.patterns.base import Pattern
 from orchestrator.patterns.concurrent.pattern import Concurrent
 from orchestrator.patterns.group_chat.pattern import GroupChat
 from orchestrator.patterns.handoff.pattern import Handoff
+from orchestrator.patterns.magentic.pattern import Magentic
 from orchestrator.patterns.sequential import Sequential
 
 _PATTERNS: Mapping[str, Pattern] = {
-    pattern.name: pattern for pattern in (Sequential(), Concurrent(), GroupChat(), Handoff())
+    pattern.name: pattern
+    for pattern in (Sequential(), Concurrent(), GroupChat(), Handoff(), Magentic())
 }
 
 

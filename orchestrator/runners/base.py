@@ -13,7 +13,8 @@ class AgentRequest:
     `context` is what the step's selector grants: run inputs and outputs of predecessors, and the
     `note` of a person who let the step begin again. `task` is what the block's pattern asks of
     this turn; `task["answer"]`, if it is there, is the JSON Schema that the output must fit.
-    `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt.
+    `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt. `paths` are
+    those of the run's inputs that name a place on this machine, which the agent is to look at.
     """
 
     run_id: str
@@ -25,6 +26,7 @@ class AgentRequest:
     deadline: timedelta
     idempotency_key: str
     task: Mapping[str, Any] = field(default_factory=dict)
+    paths: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 _CHUNK = 65_536
 _STDERR_TAIL = 4_096
+# The child may use this long to end what it started in other sessions.
+_END_SECONDS = 5.0
 # A grandchild may hold the pipes open after the agent itself ended; it gets this long.
 _DRAIN_SECONDS = 1.0
 
@@ -42,13 +44,15 @@ def converse(
     most_output: int,
     beat_seconds: float,
     beat: Callable[[], None],
+    descriptors: Sequence[int] = (),
 ) -> Finished:
     """Give `given` to a new process on its standard input and return what it answered.
 
-    Calls `beat` every `beat_seconds`. However this ends, the whole process group is killed:
-    by timeout, by too much output, by an error that `beat` raises, or well.
+    Calls `beat` every `beat_seconds`. However this ends, by timeout, by too much output, by an
+    error that `beat` raises, or well: the child is told to, then its process group is killed.
+    `descriptors` are inherited.
     """
-    with _started(argv, environment, directory) as child:
+    with _started(argv, environment, directory, descriptors) as child:
         talk = _Conversation(child, given, most_output)
         deadline = time.monotonic() + seconds
         next_beat = time.monotonic() + beat_seconds
@@ -65,7 +69,10 @@ def converse(
 
 @contextlib.contextmanager
 def _started(
-    argv: Sequence[str], environment: Mapping[str, str], directory: str
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    directory: str,
+    descriptors: Sequence[int],
 ) -> Iterator["subprocess.Popen[bytes]"]:
     child = subprocess.Popen(  # noqa: S603 - an argv from the manifest, never a shell
         list(argv),
@@ -74,18 +81,27 @@ def _started(
         stderr=subprocess.PIPE,
         env=dict(environment),
         cwd=directory,
+        pass_fds=descriptors,
         start_new_session=True,
     )
     try:
         yield child
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+        _end(child)
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    if child.poll() is None:
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(_END_SECONDS)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 class _Conversation:

@@ -19,11 +19,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.runners import confine
+from orchestrator.runners import confine, landlock, reach
 from orchestrator.runners.answer import read_answer
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult, Heartbeat
 from orchestrator.runners.child import ChildTimedOutError, ChildTooLoudError, Finished, converse
@@ -44,7 +45,10 @@ class Config:
 
 
 class ProcessRunner:
-    """Runs `runner_config.argv` without a shell, in an empty directory, under limits."""
+    """Runs `runner_config.argv` without a shell, in an empty directory, under limits.
+
+    On Linux with Landlock it reads what `reach.py` lists and writes its directory only.
+    """
 
     name = "process"
     version = "1"
@@ -53,12 +57,13 @@ class ProcessRunner:
         """Take one turn; raises AgentFailedError, and passes TurnLostError after killing it."""
         config = read_config(request.config)
         seconds = request.deadline.total_seconds()
-        with tempfile.TemporaryDirectory(
-            prefix="cs-agent-", ignore_cleanup_errors=True
-        ) as scratch:
+        with (
+            tempfile.TemporaryDirectory(prefix="cs-agent-", ignore_cleanup_errors=True) as scratch,
+            _ruleset(config, request, scratch) as ruleset,
+        ):
             try:
                 finished = converse(
-                    _confined(config, seconds),
+                    _confined(config, seconds, ruleset),
                     environment=_environment(config, scratch),
                     directory=scratch,
                     given=_given(request),
@@ -66,6 +71,7 @@ class ProcessRunner:
                     most_output=MOST_OUTPUT,
                     beat_seconds=BEAT_SECONDS,
                     beat=heartbeat,
+                    descriptors=[ruleset] if ruleset >= 0 else [],
                 )
             except ChildTimedOutError:
                 detail = f"The agent did not answer within {seconds:g} seconds."
@@ -90,9 +96,17 @@ def _misconfigured(why: str) -> AgentFailedError:
     return AgentFailedError("runner_config", f"The agent's configuration: {why}.", retryable=False)
 
 
-def _confined(config: Config, seconds: float) -> list[str]:
+def _ruleset(config: Config, request: AgentRequest, scratch: str) -> AbstractContextManager[int]:
+    return landlock.ruleset(
+        readable=reach.readable(config.argv, request.paths),
+        writable=[Path(scratch).resolve(), *reach.DEVICES],
+    )
+
+
+def _confined(config: Config, seconds: float, ruleset: int) -> list[str]:
     program = sys.executable if config.argv[0] == "python" else config.argv[0]
     limits = [str(os.getpid()), str(int(seconds) + 1), str(config.memory_mb * 1024 * 1024)]
+    limits.append(str(ruleset))
     wrapper = [sys.executable, "-I", "-S", str(Path(confine.__file__))]
     return [*wrapper, *limits, program, *config.argv[1:]]
 

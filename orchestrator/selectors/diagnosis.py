@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from audit import triggers
 from orchestrator.models import Leadership
+from orchestrator.runners import landlock
 from orchestrator.selectors.health import Check, readiness
 from orchestrator.supervisor import prerequisites
 from orchestrator.supervisor.refusals import CannotStartError
@@ -31,6 +32,7 @@ def findings() -> Iterator[Check]:
     should_run = bool(settings.RUNNING) or "REDIS_URL" in os.environ
     yield Check("versions", is_good=True, detail=_versions())
     yield _look("programs", _programs)
+    yield Check("agents", is_good=True, detail=_agents())
     yield _look("disk", _disk)
     yield _look("clock", _clock)
     yield _look("triggers", _triggers)
@@ -63,6 +65,12 @@ def _programs() -> str:
     prerequisites.check()
     numbers = ".".join(map(str, prerequisites.git_version()))
     return f"git {numbers}, ssh-keygen at {shutil.which('ssh-keygen')}"
+
+
+def _agents() -> str:
+    if known := landlock.version():
+        return f"confined by Landlock {known} to what they are asked about"
+    return "this kernel has no Landlock: they read and write whatever this account may"
 
 
 def _disk() -> str:

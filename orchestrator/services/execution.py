@@ -129,7 +129,7 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
         return
-    over = warrants.over(warrant_id=effect.warrant_id)
+    over = warrants.spent(warrant_id=effect.warrant_id)
     if recovery == "resend":
         # Sending again is the only way to ask, and it may do what was not done yet.
         if over:

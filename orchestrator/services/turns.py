@@ -45,6 +45,7 @@ from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
+from orchestrator.workflow.inputs import places
 from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
@@ -131,14 +132,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 
 
 def _attach(step: Step, result: AgentResult) -> None:
-    for found in result.exhibits:
-        exhibits.attach(
-            domain=step.run.domain,
-            run_id=step.run_id,
-            step_path=step.place,
-            agent=agent_of(step),
-            draft=ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject),
-        )
+    exhibits.attach_turn(
+        domain=step.run.domain,
+        run_id=step.run_id,
+        step_path=step.place,
+        agent=agent_of(step),
+        drafts=[
+            ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject)
+            for found in result.exhibits
+        ],
+    )
 
 
 def _worked(claim: Claim) -> Turn:
@@ -186,6 +189,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
+        paths=places(definition.inputs, step.run.inputs),
     )
 
 

@@ -22,7 +22,8 @@ CRASH_WINDOW_SECONDS = 60
 class Plan:
     """How to start a process. `descriptors` are inherited; `stage` orders the stop.
 
-    `run` does in this process' copy what `command` does as a program of its own.
+    `run` does in this process' copy what `command` does as a program of its own. Whoever cannot
+    keep secrets gets no environment but the one planned.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Plan:
     run: Callable[[], int | None] | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     descriptors: Sequence[int] = ()
+    keeps_secrets: bool = True
 
 
 class Child:
@@ -56,7 +58,7 @@ class Child:
         return subprocess.Popen(
             [*wrapper, *self.plan.command],
             cwd=ROOT,
-            env=os.environ | dict(self.plan.environment),
+            env={**(os.environ if self.plan.keeps_secrets else {}), **self.plan.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -62,5 +62,5 @@ def node_name(name: str) -> str:
 
 
 def broker(server: Valkey) -> Plan:
-    """Plan the embedded Valkey."""
-    return Plan("valkey", server.command, RINGING)
+    """Plan the embedded Valkey, whose environment other processes may read."""
+    return Plan("valkey", server.command, RINGING, keeps_secrets=False)

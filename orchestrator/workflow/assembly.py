@@ -16,6 +16,8 @@ _SEQUENCE: Mapping[str, Any] = {
     "required": ["steps"],
     "properties": {"steps": {"$ref": "#/$defs/steps"}},
 }
+# What every fragment means by these is what the file means by them.
+_SHARED = frozenset({"name", "cel"})
 # Where a pattern's own fields hold steps of the file; their names are their ids.
 _UNNAMED: Mapping[str, Any] = {"allOf": [{"$ref": "#/$defs/node"}, {"properties": {"id": False}}]}
 _RULES = ("allOf", "anyOf", "oneOf", "if", "then", "else", "dependentRequired")
@@ -30,7 +32,8 @@ def assembled() -> dict[str, Any]:
     for file in sorted(_PATTERNS.glob("*/options.schema.json")):
         name = file.parent.name
         fragment = _renamed(json.loads(file.read_text(encoding="utf-8")), f"{name}_")
-        defs |= {f"{name}_{key}": value for key, value in fragment.pop("$defs", {}).items()}
+        own = fragment.pop("$defs", {})
+        defs |= {f"{name}_{key}": part for key, part in own.items() if key not in _SHARED}
         blocks[name] = _block(name, common, _with_nodes(fragment))
     defs |= {f"{name}_block": block for name, block in blocks.items()}
     defs["node"] = _node(list(blocks))
@@ -85,9 +88,12 @@ def _renamed(value: Any, prefix: str) -> Any:
     """Return a fragment whose own definitions can lie among those of all others."""
     if isinstance(value, Mapping):
         return {
-            key: f"#/$defs/{prefix}{part.removeprefix('#/$defs/')}"
-            if key == "$ref" and part.startswith("#/$defs/")
-            else _renamed(part, prefix)
+            key: _lying(part, prefix) if key == "$ref" else _renamed(part, prefix)
             for key, part in value.items()
         }
     return [_renamed(part, prefix) for part in value] if isinstance(value, list) else value
+
+
+def _lying(reference: str, prefix: str) -> str:
+    name = reference.removeprefix("#/$defs/")
+    return reference if name in _SHARED else f"#/$defs/{prefix}{name}"

@@ -1,6 +1,6 @@
 """What must hold of a block beside its own pattern's rules: agents, time, limits of the file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from orchestrator.workflow.blocks import fields_of
@@ -9,10 +9,11 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Place, Source
 
 # The limits of a file, and the fields of blocks that they bound.
-_BOUNDED: Mapping[str, Place] = {
-    "max_rounds": ("terminate", "max_rounds"),
-    "max_parallel": ("max_parallel",),
-}
+_BOUNDED: Sequence[tuple[str, Place]] = (
+    ("max_rounds", ("terminate", "max_rounds")),
+    ("max_rounds", ("limits", "max_rounds")),
+    ("max_parallel", ("max_parallel",)),
+)
 
 
 def problems_of_block(source: Source, node: Node) -> Iterator[Problem]:
@@ -31,7 +32,7 @@ def problems_of_block(source: Source, node: Node) -> Iterator[Problem]:
 
 
 def _limits(source: Source, node: Node) -> Iterator[Problem]:
-    for name, place in _BOUNDED.items():
+    for name, place in _BOUNDED:
         most, chosen = source.value["limits"].get(name), _at(node.plain, place)
         if most is not None and chosen is not None and chosen > most:
             message = f"{'.'.join(map(str, place))} is {chosen}; limits.{name} allows {most}"

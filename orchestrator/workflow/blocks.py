@@ -9,6 +9,8 @@ from orchestrator.patterns.group_chat import checks as group_chat
 from orchestrator.patterns.group_chat import rules as group_chat_rules
 from orchestrator.patterns.handoff import checks as handoff
 from orchestrator.patterns.handoff import rules as handoff_rules
+from orchestrator.patterns.magentic import checks as magentic
+from orchestrator.patterns.magentic import rules as magentic_rules
 from orchestrator.workflow.definition import StepPlan
 from orchestrator.workflow.source import Place
 
@@ -33,6 +35,7 @@ _FIELDS: Mapping[str, Fields] = {
         group_chat.problems, group_chat.expressions, group_chat_rules.agents_named
     ),
     "handoff": Fields(handoff.problems, handoff.expressions, handoff_rules.agents_named),
+    "magentic": Fields(magentic.problems, magentic.expressions, magentic_rules.agents_named),
 }
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 
-from orchestrator.workflow import expressions
+from orchestrator.workflow import cost, expressions, references
 from orchestrator.workflow.block_checks import problems_of_block
 from orchestrator.workflow.blocks import fields_of
 from orchestrator.workflow.nodes import Node, nodes
@@ -33,7 +33,11 @@ def problems_of_meaning(source: Source) -> list[Problem]:
 
 def _inputs(source: Source) -> Iterator[Problem]:
     try:
+        references.check(source.value["inputs"])
         input_validator(source.value["inputs"])
+    except references.EntangledError as error:
+        place = ("inputs", *error.place)
+        yield source.problem(place, f"inputs is not a JSON Schema to be used: {error}")
     except ValueError as error:
         yield source.problem(("inputs",), f"inputs is not a JSON Schema: {error}")
 
@@ -122,6 +126,9 @@ def _expression(
     names: Collection[str],
     steps: Collection[str],
 ) -> Iterator[Problem]:
+    if problem := cost.excess(expression):
+        yield source.problem(place, problem)
+        return
     try:
         unknown = expressions.unknown_names(expression, names)
     except expressions.ExpressionError as error:

@@ -11,8 +11,9 @@ from typing import Any
 
 import cel
 
+from orchestrator.workflow import cost
+
 _TEMPLATE = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-_STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
 _STEP = re.compile(r"\bsteps\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)")
 _BOUND = re.compile(
     r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_][A-Za-z0-9_]*)\s*,"
@@ -26,7 +27,9 @@ class ExpressionError(Exception):
 
 @lru_cache(maxsize=1024)
 def compiled(expression: str) -> cel.Program:
-    """Return the program of `expression`; raises ExpressionError."""
+    """Return the program of `expression`; raises ExpressionError, also for one too costly."""
+    if problem := cost.excess(expression):
+        raise ExpressionError(problem)
     try:
         return cel.compile(expression)
     except ValueError as error:
@@ -35,13 +38,13 @@ def compiled(expression: str) -> cel.Program:
 
 def unknown_names(expression: str, known: Collection[str]) -> list[str]:
     """Return the variables of `expression` that are neither `known` nor bound by a macro."""
-    bound = set(_BOUND.findall(_STRING.sub('""', expression)))
+    bound = set(_BOUND.findall(cost.without_text(expression)))
     return [n for n in compiled(expression).variables() if n not in known and n not in bound]
 
 
 def steps_named(expression: str) -> list[str]:
     """Return the step ids that `expression` reads as `steps.<id>`, in order, each once."""
-    return list(dict.fromkeys(_STEP.findall(_STRING.sub('""', expression))))
+    return list(dict.fromkeys(_STEP.findall(cost.without_text(expression))))
 
 
 def holds(expression: str, variables: Mapping[str, Any]) -> bool:
@@ -53,9 +56,17 @@ def holds(expression: str, variables: Mapping[str, Any]) -> bool:
 
 
 def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
-    """Return the value of `expression`; raises ExpressionError."""
+    """Return the value of `expression`; raises ExpressionError.
+
+    One whose lists are too long for its macros is not evaluated: it would hold up every run.
+    """
+    program = compiled(expression)
+    most = cost.most_members(expression)
+    if most is not None and cost.members(variables) > most:
+        problem = f"more than {most} members in a list or {most * cost.TEXT} characters of text"
+        raise ExpressionError(f"{expression.strip()}: {problem} are too many for its macros")
     try:
-        return compiled(expression).execute(dict(variables))
+        return program.execute(dict(variables))
     except _FAULTS as error:
         raise ExpressionError(f"{expression.strip()}: {_first_line(error)}") from None
 

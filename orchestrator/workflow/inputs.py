@@ -27,6 +27,11 @@ def paths_in(schema: Mapping[str, Any]) -> frozenset[str]:
     )
 
 
+def places(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a run's inputs give as paths."""
+    return tuple(str(inputs[name]) for name in sorted(paths_in(schema) & inputs.keys()))
+
+
 def _typed(wanted: Any, text: str) -> Any:
     kinds = wanted.get("type", "string") if isinstance(wanted, Mapping) else "string"
     names = {kinds} if isinstance(kinds, str) else set(kinds)

@@ -13,6 +13,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
 from tests.acceptance import stage
+from tests.acceptance.watching import no_complaints
 from tests.harness.backstage import Backstage
 from tests.harness.instances import ROOT, Instance, environment
 
@@ -31,12 +32,16 @@ class Company:
 
     @contextmanager
     def at_desk(self, browser: Browser, name: str, **options: Any) -> Iterator[BrowserContext]:
-        """Open a browser window signed in as `name`; `options` are Playwright's of a context."""
+        """Open a browser signed in as `name`, whose pages must not complain.
+
+        `options` are Playwright's of a context.
+        """
         state = self.signed_in(browser, name)
         context = browser.new_context(
             base_url=self.instance.base_url, storage_state=state, **options
         )
-        yield context
+        with no_complaints(context):
+            yield context
         context.close()
 
     def signed_in(self, browser: Browser, name: str) -> StorageState:

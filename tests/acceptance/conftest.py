@@ -26,6 +26,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         yield instance.wait_until_ready()
     finally:
         instance.close()
+    assert "Traceback" not in instance.output
 
 
 @pytest.fixture(scope="session")

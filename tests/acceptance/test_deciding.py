@@ -92,6 +92,7 @@ def test_single_keys_rest_when_they_are_switched_off(page: Page) -> None:
 def test_an_arriving_gate_moves_neither_focus_nor_rows(page: Page, company: Company) -> None:
     row = page.locator("[data-row]").first
     row.focus()
+    page.wait_for_load_state("networkidle")
     before = row.bounding_box()
     company.backstage.call(stage.gates, 1)
     news = page.get_by_role("link", name=re.compile("Show [0-9]+ new"))

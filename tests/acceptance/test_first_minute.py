@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.acceptance.company import story_of
-from tests.acceptance.watching import same_document
+from tests.acceptance.watching import no_complaints, same_document
 from tests.harness.instances import Instance
 
 pytestmark = pytest.mark.e2e
@@ -26,6 +26,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         yield instance.wait_until_ready()
     finally:
         instance.close()
+    assert "Traceback" not in instance.output
 
 
 @contextmanager
@@ -38,7 +39,8 @@ def newcomer(browser: Browser, link: str, name: str) -> Iterator[BrowserContext]
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text(f"Welcome, {name}.")).to_be_visible()
-    yield context
+    with no_complaints(context):
+        yield context
     context.close()
 
 

@@ -63,6 +63,7 @@ def desk(company: Company, chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def tab(desk: BrowserContext) -> Iterator[Page]:
+    """A page that must not complain, so that a complaint names the page."""
     with no_complaints(desk):
         page = desk.new_page()
         yield page

@@ -12,6 +12,7 @@ from orchestrator.runners.base import AgentRequest, AgentResult
 from orchestrator.runners.process import ProcessRunner
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.inputs import places
 from orchestrator.workflow.loading import parse
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "code-review"
@@ -47,6 +48,7 @@ def turn(step: str, inputs: dict[str, str], **outputs: dict[str, Any]) -> AgentR
         context={"inputs": inputs, "steps": {n: {"outputs": o} for n, o in outputs.items()}},
         deadline=timedelta(minutes=2),
         idempotency_key="key",
+        paths=places(definition().inputs, inputs),
     )
     return ProcessRunner().run(request, lambda: None)
 

@@ -6,7 +6,7 @@ from django.db.models import Model
 
 from audit.canonical import digest
 from governance.models import Agent, Gate, Person, Seat, Tool
-from governance.presentation import is_stale, present
+from governance.presentation import MOST_FINDINGS, is_stale, present
 from governance.selectors.whole_gate import WholeGate, whole
 from tests.factories import governance as make
 
@@ -117,3 +117,16 @@ def test_an_exhibit_without_a_subject_is_never_stale(gate: Gate) -> None:
     assert is_stale(exhibit, seen.gate)
     exhibit.subject = ""
     assert not is_stale(exhibit, seen.gate)
+
+
+def test_only_computed_findings_beyond_what_a_page_holds_are_missing(gate: Gate) -> None:
+    seen = found(gate)
+    exhibit = seen.exhibits[0]
+    exhibit.content = {"findings": [{}] * (MOST_FINDINGS + 1)}
+    exhibit.digest = digest(exhibit.content)
+    assert present(seen.gate, seen.seats, [exhibit]).missing == (exhibit.name,)
+    exhibit.trust = "agent"
+    assert present(seen.gate, seen.seats, [exhibit]).complete
+    exhibit.trust, exhibit.content = "tool", {"findings": [{}] * MOST_FINDINGS}
+    exhibit.digest = digest(exhibit.content)
+    assert present(seen.gate, seen.seats, [exhibit]).complete

@@ -22,7 +22,16 @@ def examine() -> tuple[int, str]:
 def test_a_healthy_machine_passes(committed_db: CommittedDatabase) -> None:
     code, said = examine()
     assert code == 0, said
-    for name in ("versions", "programs", "disk", "clock", "triggers", "database", "migrations"):
+    for name in (
+        "versions",
+        "programs",
+        "agents",
+        "disk",
+        "clock",
+        "triggers",
+        "database",
+        "migrations",
+    ):
         assert f"ok  {name}" in said
 
 

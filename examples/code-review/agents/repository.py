@@ -188,6 +188,8 @@ def _environment() -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
+        # git puts a signature that it verifies into a file; nothing else here may be written.
+        "TMPDIR": tempfile.gettempdir(),
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,

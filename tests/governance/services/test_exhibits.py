@@ -66,3 +66,32 @@ def test_an_exhibit_whose_event_fails_is_not_kept(home: make.House) -> None:
     with failing_append(), pytest.raises(AppendFailedError):
         attach(home, {})
     assert not Exhibit.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "limit", [("RUN_EXHIBITS", 3), ("RUN_BYTES", 100)], ids=["number", "bytes"]
+)
+def test_the_turns_of_one_run_share_one_room(
+    home: make.House, limit: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exhibits, *limit)
+    draft = ExhibitDraft("Findings", "findings", {"text": "x" * 20}, "agent", "")
+    run_id = uuid.uuid4()
+
+    def turn(run_id: uuid.UUID) -> None:
+        exhibits.attach_turn(
+            domain=home.domain,
+            run_id=run_id,
+            step_path="style",
+            agent=home.scout,
+            drafts=[draft, draft],
+        )
+
+    turn(run_id)
+    with pytest.raises(Invalid) as caught:
+        turn(run_id)
+    assert caught.value.code == "too_much_attached"
+    assert Exhibit.objects.count() == 2
+    assert recorded(f"run:{run_id}") == ["exhibit.attached"] * 2
+    turn(uuid.uuid4())
+    assert Exhibit.objects.count() == 4

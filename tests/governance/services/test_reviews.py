@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,11 +9,12 @@ from django.core import signing
 from django.db.models.functions import Now
 
 from audit.canonical import digest
+from audit.models import Event
 from governance import presentation
 from governance.adapters import ExhibitDraft
 from governance.models import Decision, Exhibit, Gate, Person, Review, Warrant
 from governance.refusals import Refusal
-from governance.services import exhibits
+from governance.services import exhibits, reviews
 from governance.signals import gate_decided
 from tests.factories import governance as make
 from tests.factories import tampering
@@ -342,3 +344,42 @@ def test_reading_a_gate_writes_nothing(home: make.House, gate: Gate) -> None:
 def test_a_stamp_holds_no_secret_and_says_when_it_was_made(home: make.House, gate: Gate) -> None:
     said = signing.Signer(salt=presentation.SALT).unsign_object(make.stamp_for(gate, home.grace))
     assert set(said) == {"g", "e", "a", "r", "p", "n", "t"}
+
+
+def refusals(gate: Gate) -> list[dict[str, Any]]:
+    told = Event.objects.filter(type="review.refused", object_id=str(gate.pk)).order_by("pk")
+    return [json.loads(event.payload.fields) for event in told]
+
+
+def test_one_refused_again_for_the_same_within_a_minute_is_written_down_once(
+    home: make.House, gate: Gate
+) -> None:
+    refused(gate, home.ada)
+    for _ in range(20):
+        with pytest.raises(Refusal):
+            make.review(gate, home.ada, stamp="x")
+    assert [said["code"] for said in refusals(gate)] == ["is_owner"]
+    refused(gate, home.ines)
+    assert refused(gate, home.ada, verb="maybe").code == "unknown_verb"
+    other = make.open_gate(home, line="Another line.")
+    assert refused(other, home.ada).code == "is_owner"
+
+
+def test_a_minute_later_the_same_refusal_is_news(
+    home: make.House, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(gate, home.ada)
+    monkeypatch.setattr(reviews, "SAME_REFUSAL", timedelta(0))
+    refused(gate, home.ada)
+
+
+@pytest.mark.parametrize("verb", ["approve", "maybe"])
+def test_a_strangers_name_gets_into_no_history_of_another_domain(
+    home: make.House, gate: Gate, verb: str
+) -> None:
+    refused(gate, home.mallory, verb, stamp="x")
+    (said,) = refusals(gate)
+    assert said["person"] == str(home.mallory.pk)
+    assert "Mallory" not in str(said)
+    refused(gate, home.ada)
+    assert refusals(gate)[1]["person"] == "Ada"

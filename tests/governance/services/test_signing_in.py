@@ -1,5 +1,10 @@
+import json
+from datetime import timedelta
+
 import pytest
 
+from audit.models import Event
+from governance.credentials import fingerprint
 from governance.models import PasswordTries, Person
 from governance.refusals import Refusal
 from governance.services import password_tries, people, signin_links, signing_in
@@ -64,11 +69,47 @@ def test_the_right_password_signs_in() -> None:
 @pytest.mark.django_db
 def test_wrong_name_wrong_password_and_somebody_who_cannot_sign_in_look_alike() -> None:
     grace = grace_with_password()
-    before = size_of_the_log()
 
     assert try_in() == try_in(username="nobody") == "wrong_credentials"
     Person.objects.filter(pk=grace.pk).update(may_sign_in=False)
     assert try_in(password=PASSWORD) == "wrong_credentials"
+    assert "person.signed_in" not in recorded()
+
+
+@pytest.mark.django_db
+def test_a_refused_sign_in_is_recorded_once_a_minute_for_a_name_that_nobody_can_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grace_with_password()
+    for username in ("grace", "GRACE", "nobody", "grace"):
+        try_in(username=username)
+
+    told = Event.objects.filter(type="person.signin_refused")
+    names = [json.loads(event.payload.fields)["name_hash"] for event in told]
+    assert len(set(names)) == len(names) == 2
+    assert not {fingerprint("grace"), "grace"} & set(names)
+    assert "grace" not in str([(e.envelope, e.payload.fields) for e in told]).lower()
+    monkeypatch.setattr(signing_in, "SAME_REFUSAL", timedelta(0))
+    try_in()
+    assert told.all().count() == 3
+
+
+@pytest.mark.django_db
+def test_tries_beyond_the_limit_add_nothing_to_the_log() -> None:
+    grace_with_password()
+    for number in range(30):
+        password_tries.count_in(username=f"n{number}", address=HERE)
+    before = size_of_the_log()
+
+    assert try_in(username="another") == "too_many_tries"
+    assert size_of_the_log() == before
+
+
+@pytest.mark.django_db
+def test_before_there_is_a_domain_a_refused_sign_in_is_recorded_nowhere() -> None:
+    before = size_of_the_log()
+
+    assert try_in() == "wrong_credentials"
     assert size_of_the_log() == before
 
 

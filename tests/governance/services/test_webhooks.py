@@ -2,15 +2,19 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import time
+from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
+from audit.models import Event
 from governance.models import Webhook
 from governance.refusals import Forbidden, Invalid, Refusal
-from governance.services import webhooks
+from governance.services import outgoing, webhooks
 from tests.factories import identity
 from tests.factories.audit import AppendFailedError, failing_append, recorded, size_of_the_log
+from tests.harness.drip import Drip
 from tests.harness.receiver import Receiver
 
 
@@ -159,6 +163,19 @@ def test_an_address_is_registered_and_removed_by_who_manages_people() -> None:
 
 
 @pytest.mark.django_db
+def test_the_log_says_where_notices_go_and_keeps_no_secret_of_the_address() -> None:
+    domain = identity.domain()
+    url = "https://hooks.example.org/services/s3cret?key=t0ken"
+    grace = identity.first_person()
+    webhook = webhooks.register(domain=domain, url=url, person=grace)
+    webhooks.remove(webhook=webhook, person=grace)
+
+    told = Event.objects.filter(object_id=str(webhook.pk))
+    known = {"host": "hooks.example.org", "url_sha256": hashlib.sha256(url.encode()).hexdigest()}
+    assert [json.loads(event.payload.fields) for event in told] == [known] * 2
+
+
+@pytest.mark.django_db
 def test_an_address_whose_event_fails_is_neither_registered_nor_removed() -> None:
     domain = identity.domain()
     grace = identity.first_person()
@@ -171,3 +188,53 @@ def test_an_address_whose_event_fails_is_neither_registered_nor_removed() -> Non
     with failing_append(), pytest.raises(AppendFailedError):
         webhooks.remove(webhook=webhook, person=grace)
     assert Webhook.objects.get().is_active
+
+
+@pytest.fixture
+def drip() -> Iterator[Drip]:
+    with Drip() as server:
+        yield server
+
+
+@pytest.mark.usefixtures("private_allowed")
+@pytest.mark.parametrize(
+    "piece",
+    [b"", b"x", b"HTTP/1.1 100 Continue\r\n\r\n"],
+    ids=["nothing", "one byte at a time", "interim answers"],
+)
+def test_a_server_that_drips_is_left_at_the_deadline(
+    drip: Drip, piece: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "MOST_SECONDS", 0.6)
+    drip.piece, drip.pause = piece, 0.05
+    began = time.monotonic()
+
+    with pytest.raises(webhooks.NotSentError, match="Timeout"):
+        webhooks.post(url=drip.url, secret="s", body={})
+
+    assert 0.5 < time.monotonic() - began < 3
+
+
+@pytest.mark.usefixtures("private_allowed")
+@pytest.mark.parametrize("piece", [b"x" * 1024, b"HTTP/1.1 100 Continue\r\n\r\n" * 40])
+def test_an_answer_without_end_is_read_so_far_and_no_further(drip: Drip, piece: bytes) -> None:
+    drip.piece, drip.pause = piece, 0
+
+    with pytest.raises(webhooks.NotSentError):
+        webhooks.post(url=drip.url, secret="s", body={})
+
+    assert drip.sent < 20_000_000
+
+
+@pytest.mark.usefixtures("private_allowed")
+def test_tls_that_drips_is_left_at_the_deadline(
+    drip: Drip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "MOST_SECONDS", 0.6)
+    drip.start, drip.piece, drip.pause = b"\x16\x03\x03\x40\x00", b"x", 0.05
+    began = time.monotonic()
+
+    with pytest.raises(webhooks.NotSentError, match="Timeout"):
+        webhooks.post(url=drip.url.replace("http:", "https:"), secret="s", body={})
+
+    assert time.monotonic() - began < 3

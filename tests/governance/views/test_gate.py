@@ -9,7 +9,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from governance.adapters import ExhibitDraft
-from governance.models import Decision, Gate, Review, Warrant
+from governance.models import Decision, Exhibit, Gate, Review, Warrant
 from governance.services import agents, exhibits
 from tests.factories import governance as make
 from tests.governance.views.conftest import signed_in
@@ -229,3 +229,100 @@ def test_a_suspended_agent_stays_readable(home: make.House, gate: Gate) -> None:
 def test_the_diff_can_be_chosen_by_address(home: make.House, gate: Gate, view: str) -> None:
     answer = signed_in(home.grace).get(reverse("gate", args=[gate.pk]), {"diff": view})
     assert answer.context["diff_view"] == view
+
+
+def many(number: int, trust: str, **more: Any) -> ExhibitDraft:
+    findings = [{"message": f"Number {n}."} for n in range(number)]
+    return ExhibitDraft("Many", "findings", {"findings": findings, **more}, trust)
+
+
+def attached(home: make.House, *drafts: ExhibitDraft) -> list[Exhibit]:
+    return [
+        exhibits.attach(
+            domain=home.domain,
+            run_id=None,
+            step_path="style",
+            agent=home.scout if draft.trust == "agent" else None,
+            draft=draft,
+        )
+        for draft in drafts
+    ]
+
+
+def test_an_agents_flood_is_cut_on_the_page_says_so_and_is_read_in_parts(
+    home: make.House,
+) -> None:
+    flood = many(20_000, "agent")
+    found = attached(home, flood, flood)
+    gate = make.open_gate(home, exhibits=found)
+    grace = signed_in(home.grace)
+    page = page_of(grace, gate)
+    assert len(page) < 1_000_000
+    assert page.count("19800 more, not shown here.") == 2
+    assert "Number 199." in page
+    assert "Number 200." not in page
+    assert 'value="approve"' in page
+    address = reverse("gate-exhibit", args=[gate.pk, found[0].pk])
+    assert f'href="{address}"' in page
+    assert "Number 199." in grace.get(address).text
+    second = grace.get(address, {"part": "2"}).text
+    assert "Number 200." in second
+    assert "Number 199." not in second
+    assert "Part 2 of 100" in second
+
+
+def test_all_that_agents_attached_has_one_room_on_the_page(home: make.House) -> None:
+    page = page_of(
+        signed_in(home.grace),
+        make.open_gate(home, exhibits=attached(home, *[many(200, "agent")] * 5)),
+    )
+    assert page.count("Number 199.") == 3
+    assert page.count("200 more, not shown here.") == 2
+    assert "Nothing found." not in page
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"findings": [{"message": "\u200b" * 50_000}]},
+        {"findings": [{str(n): "x" for n in range(50_000)}]},
+        {"findings": [], **{str(n): "x" for n in range(50_000)}},
+        {"text": "\u200b" * 100_000},
+        {str(n): "x" for n in range(50_000)},
+    ],
+    ids=["one message", "one finding", "beside findings", "one text", "many keys"],
+)
+def test_nothing_an_agent_attaches_floods_the_page_by_another_shape(
+    home: make.House, content: dict[str, Any]
+) -> None:
+    found = attached(home, ExhibitDraft("Odd", "findings", content, "agent"))
+    page = page_of(signed_in(home.grace), make.open_gate(home, exhibits=found))
+    assert len(page) < 500_000
+    assert "not shown here." in page
+
+
+def test_computed_findings_that_are_not_all_on_the_page_can_only_be_rejected(
+    home: make.House,
+) -> None:
+    grace = signed_in(home.grace)
+    whole = page_of(grace, make.open_gate(home, exhibits=attached(home, many(200, "tool"))))
+    assert 'value="approve"' in whole
+    page = page_of(grace, make.open_gate(home, exhibits=attached(home, many(201, "tool"))))
+    assert "1 more, not shown here." in page
+    assert 'value="reject"' in page
+    assert 'value="approve"' not in page
+
+
+def test_the_parts_of_an_exhibit_are_only_for_who_sees_its_gate(
+    home: make.House, gate: Gate
+) -> None:
+    other = attached(home, many(1, "agent"))[0]
+    mine = gate.exhibits.get()
+    address = reverse("gate-exhibit", args=[gate.pk, mine.pk])
+    assert signed_in(home.grace).get(address).status_code == 200
+    assert signed_in(home.mallory).get(address).status_code == 404
+    assert Client().get(address).status_code == 302
+    for odd in ("0", "2", "-1", "x", "9" * 30, "²"):
+        assert signed_in(home.grace).get(address, {"part": odd}).status_code == 404
+    strange = reverse("gate-exhibit", args=[gate.pk, other.pk])
+    assert signed_in(home.grace).get(strange).status_code == 404

@@ -28,6 +28,7 @@ class PlayerRunner:
         heartbeat()
         plain = {
             "agent": request.agent_slug,
+            "step": request.step_path,
             "task": request.task,
             "inputs": dict(request.inputs),
             "context": dict(request.context),

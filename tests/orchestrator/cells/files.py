@@ -63,10 +63,42 @@ def handoff() -> list[dict[str, Any]]:
     return [chain, step("close", "cid", when="steps.ship.outputs.result.shipped")]
 
 
+def magentic() -> list[dict[str, Any]]:
+    """A manager plans, gives out one piece of work and claims success, which is then checked."""
+    team = {
+        "id": "repair",
+        "pattern": "magentic",
+        "manager": "ann",
+        "goal": "Make it work",
+        "team": {"include": ["bob", "cid"]},
+        "plan_review": "never",
+        "success_criteria": [
+            {
+                "id": "mended",
+                "text": "Bob mended it",
+                "check": "cel",
+                "expression": "outputs.bob.by == 'bob'",
+            }
+        ],
+        "limits": {
+            "max_rounds": 4,
+            "max_stalls": 2,
+            "max_replans": 1,
+            "max_ledger_retries": 2,
+            "max_plan_revisions": 1,
+            "max_team": 3,
+            "max_depth": 2,
+        },
+        "timeouts": TURN,
+    }
+    return [team, step("close", "cid")]
+
+
 FILES = {
     "sequential": sequential,
     "concurrent": concurrent,
     "group_chat": group_chat,
     "handoff": handoff,
+    "magentic": magentic,
 }
 INPUTS = {"modules": ["a", "b", "c", "d", "e"]}

@@ -1,6 +1,8 @@
 """What the kill tests have in common: real workers, named pipes, and a steward to call."""
 
+import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +22,35 @@ from tests.orchestrator.services.proposing import append
 
 PATIENCE_SECONDS = 60
 BLOCKING_AGENT = """
-import json, pathlib, sys
-pipe = pathlib.Path(sys.argv[1])
-pathlib.Path(f"{pipe}.calls").open("a").write("call\\n")
+import json, pathlib, socket, sys
+socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+pipe = pathlib.Path(__file__).with_name("turn")
 if pipe.exists():
     pipe.read_text()
 print(json.dumps({"output": {"looked": True}}))
 """
+
+
+class Bell:
+    """Counts who rings at a port: a confined agent can write nothing that a test could read."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0)
+        self.port: int = self._listener.getsockname()[1]
+        self._rung = 0
+
+    def rung(self) -> int:
+        """Return how often somebody has rung."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._listener.accept()[0].close()
+                self._rung += 1
+        return self._rung
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._listener.close()
 
 
 @dataclass(frozen=True)
@@ -36,6 +60,7 @@ class Stage:
     home: governance.House
     workers: Workers
     place: Path
+    bell: Bell
 
     @property
     def open_after(self) -> Path:
@@ -58,7 +83,9 @@ class Stage:
         return self.place / "turn"
 
     def looking_agent(self) -> None:
-        """Register an agent that waits in the middle of its turn."""
+        """Register an agent that waits in the middle of its turn, at a pipe in its own folder."""
+        program = self.place / "looker.py"
+        program.write_text(BLOCKING_AGENT)
         governance.agent(
             self.home.domain,
             self.home.ada,
@@ -66,7 +93,7 @@ class Stage:
             slug="looker",
             name="Looker",
             runner="process",
-            runner_config={"argv": ["python", "-c", BLOCKING_AGENT, str(self.mid_step)]},
+            runner_config={"argv": ["python", str(program), str(self.bell.port)]},
         )
 
     def cast(self, place: str) -> None:
@@ -93,7 +120,7 @@ class Stage:
 
     def turns(self) -> int:
         """Return how often the looking agent was started."""
-        return lines_of(self.place / "turn.calls")
+        return self.bell.rung()
 
     def until(self, holds: Callable[[], object], *, sweeping: bool = False) -> None:
         """Wait until `holds()`, as a steward that sweeps all the time or as one that sleeps."""

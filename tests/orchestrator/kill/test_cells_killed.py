@@ -15,6 +15,7 @@ PLACES = {
     "concurrent": "scans/2",
     "group_chat": "talk/turn#1",
     "handoff": "ship/turn#1",
+    "magentic": "repair/item_mend",
 }
 
 

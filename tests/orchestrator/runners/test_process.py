@@ -1,9 +1,12 @@
+import contextlib
 import json
 import os
+import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ def ask(
     seconds: float = 20,
     heartbeat: Any = lambda: None,
     inputs: Mapping[str, Any] | None = None,
+    paths: Sequence[str] = (),
     **config: Any,
 ) -> AgentResult:
     request = AgentRequest(
@@ -31,6 +35,7 @@ def ask(
         context={"inputs": {}, "steps": {}},
         deadline=timedelta(seconds=seconds),
         idempotency_key="key",
+        paths=paths,
     )
     return ProcessRunner().run(request, heartbeat)
 
@@ -89,56 +94,97 @@ def test_a_large_input_and_a_large_output_do_not_block_each_other() -> None:
     assert answer.output["n"] == 1_000_000
 
 
-def test_an_agent_past_its_deadline_is_killed_with_everything_it_started(tmp_path: Path) -> None:
-    mark = tmp_path / "grandchild"
+def test_an_agent_past_its_deadline_is_killed_with_everything_it_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator.runners.process.BEAT_SECONDS", 0.3)
+    name, seen = uuid.uuid4().hex, set()
     began = time.monotonic()
     error = refused(
         f"""
         import subprocess, sys, time
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        open({str(mark)!r}, "w").write(str(child.pid))
+        sleep = [sys.executable, "-c", "import time; time.sleep(60)", {name!r}]
+        subprocess.Popen(sleep)
+        subprocess.Popen(sleep, start_new_session=True)
         time.sleep(60)
         """,
-        seconds=2,
+        seconds=3,
+        heartbeat=lambda: seen.update(living(name)),
     )
     assert (error.code, error.retryable) == ("timed_out", True)
     assert time.monotonic() - began < 10
-    assert not alive(int(mark.read_text()))
+    assert len(seen) >= 2
+    assert not living(name)
 
 
-def test_a_lost_claim_stops_the_agent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_lost_claim_stops_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.runners.process.BEAT_SECONDS", 0.3)
-    mark = tmp_path / "pid"
+    name = uuid.uuid4().hex
 
     def beat() -> None:
-        raise TurnLostError
+        if living(name):
+            raise TurnLostError
 
     with pytest.raises(TurnLostError):
-        ask(
-            f"""
-            import os, time
-            open({str(mark)!r}, "w").write(str(os.getpid()))
-            time.sleep(60)
-            """,
-            heartbeat=beat,
-        )
-    assert not mark.exists() or not alive(int(mark.read_text()))
+        ask(f"import time; time.sleep(60)  # {name}", heartbeat=beat)
+    assert not living(name)
 
 
-def test_a_daemon_left_behind_does_not_hold_the_turn(tmp_path: Path) -> None:
-    mark = tmp_path / "pid"
+@pytest.mark.parametrize("is_daemon", [False, True])
+def test_what_an_agent_leaves_behind_ends_with_its_turn(*, is_daemon: bool) -> None:
     began = time.monotonic()
     answer = ask(
         f"""
         import subprocess, sys
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        open({str(mark)!r}, "w").write(str(child.pid))
-        print('{{"output": {{"done": true}}}}', flush=True)
+        sleep = "import time; time.sleep(60)"
+        child = subprocess.Popen([sys.executable, "-c", sleep], start_new_session={is_daemon})
+        print('{{"output": {{"pid": %d}}}}' % child.pid, flush=True)
         """
     )
-    assert answer.output == {"done": True}
     assert time.monotonic() - began < 15
-    assert not alive(int(mark.read_text()))
+    assert not Path(f"/proc/{answer.output['pid']}").exists()
+
+
+def test_a_family_of_orphans_in_sessions_of_their_own_ends_with_the_turn() -> None:
+    name = uuid.uuid4().hex
+    ask(
+        f"""
+        import os, time
+        for depth in range(5):
+            if os.fork():
+                break
+            os.setsid()
+        else:
+            time.sleep(60)
+        if depth:
+            time.sleep(60)
+        time.sleep(0.5)
+        print("{{}}")  # {name}
+        """
+    )
+    assert not living(name)
+
+
+@pytest.mark.kill
+def test_what_an_agent_started_does_not_outlive_a_killed_worker() -> None:
+    name = uuid.uuid4().hex
+    agent = f"""if True:
+        import subprocess, sys, time
+        sleep = [sys.executable, "-c", "import time; time.sleep(60)", {name!r}]
+        subprocess.Popen(sleep, start_new_session=True)
+        time.sleep(60)
+    """
+    program = (
+        "import django; django.setup()\n"
+        "from tests.orchestrator.runners.test_process import ask\n"
+        f"ask({agent!r})"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", program])
+    grandchild = f"time.sleep(60)\0{name}"
+    wait_until(lambda: living(grandchild))
+    worker.kill()
+    worker.wait()
+    wait_until(lambda: not living(name))
 
 
 @pytest.mark.parametrize(
@@ -198,11 +244,18 @@ def test_python_means_the_interpreter_of_the_product() -> None:
     assert json.dumps(answer.output["exe"]) == json.dumps(sys.executable)
 
 
-def alive(pid: int) -> bool:
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
-        status = Path(f"/proc/{pid}/stat")
-        if not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z":
-            return False
+def living(text: str) -> set[str]:
+    """Return the processes that have this text in their command line."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if text in (process / "cmdline").read_text(errors="replace"):
+                found.add(process.name)
+    return found - {str(os.getpid())}
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    return True

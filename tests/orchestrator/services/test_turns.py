@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models.functions import Now
@@ -93,6 +94,27 @@ def test_an_exhibit_of_an_agent_is_kept_as_the_agents_word(home: House) -> None:
     drive(run, "scan")
     exhibit = Exhibit.objects.get(run_id=run.pk)
     assert (exhibit.name, exhibit.trust, exhibit.step_path) == ("Findings", "agent", "scan")
+
+
+@pytest.mark.parametrize(
+    "exhibits",
+    [
+        [{"name": "N", "kind": "findings", "content": {"n": 1}}] * 21,
+        [{"name": "N", "kind": "findings", "content": {"text": "x" * 600_000}}] * 2,
+    ],
+    ids=["too many", "too large"],
+)
+def test_a_turn_that_attaches_too_much_fails_and_keeps_nothing(
+    home: House, exhibits: list[dict[str, Any]]
+) -> None:
+    make.agent(home, "scan", exhibits=exhibits)
+    run = started(home, step("scan", "scan"))
+    drive(run, "scan")
+    scan = step_of(run, "scan")
+    assert scan.error_code == "too_much_attached"
+    assert "Agents may attach 20 exhibits of 1,000,000 bytes" in scan.error_detail
+    assert not Exhibit.objects.exists()
+    assert "exhibit.attached" not in recorded(f"run:{run.pk}")
 
 
 def test_a_checkpoint_that_stops_ends_the_run_before_the_next_step(home: House) -> None:

@@ -62,6 +62,21 @@ def test_a_definition_reads_back_the_same_from_what_is_stored() -> None:
         ("outputs.critical == 0", "output.critical == 0", "unknown name 'output'"),
         ("steps.merge.outputs", "steps.marge.outputs", "steps.marge is not a step"),
         ("inputs.repo }}", "input.repo }}", "unknown name 'input'"),
+        (
+            "outputs.critical == 0",
+            "outputs.l.all(a, outputs.l.all(b, outputs.l.exists(c, c == a)))",
+            "macros (all, exists, map, filter) stand at most 2 deep, not 3",
+        ),
+        (
+            "steps.merge.outputs.merged == true",
+            f"steps.merge.outputs.merged == '{'x' * 500}'",
+            "success[0]: ",
+        ),
+        (
+            "inputs.repo }}",
+            f"inputs.repo{' ' * 500}}}}}",
+            "an expression has at most 500 characters",
+        ),
         ("route: stop", "route: shrug", "steps[0].checkpoint[0].route: "),
         ("type: string, title: Repository", "type: strong", "inputs is not a JSON Schema"),
         ("topology: centralized", "topology: anarchic", "topology: "),
@@ -140,4 +155,6 @@ def test_bytes_that_are_too_many_or_no_text_are_refused_before_parsing() -> None
 
 def test_a_remote_schema_is_never_fetched() -> None:
     text = changed("type: string, title: Repository", "$ref: 'https://example.com/s.json', x: y")
-    assert any("inputs is not a JSON Schema" in said for said in complaints(text))
+    (said,) = complaints(text)
+    assert "inputs is not a JSON Schema to be used: $ref leads to a place in this schema" in said
+    assert said.startswith(f"review.yaml:{line_of('https://example.com', text)}: ")

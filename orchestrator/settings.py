@@ -196,7 +196,9 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {
+        "EscalationVerb": "orchestrator.services.verbs.VERBS",
         "GateState": "governance.models.GateState",
+        "ReviewVerb": "governance.models.Verb",
         "RunState": "orchestrator.models.RunState",
     },
     "SERVE_INCLUDE_SCHEMA": False,

@@ -10,6 +10,7 @@ from orchestrator.models.run import (
 )
 from orchestrator.models.step import (
     BLOCK_TRANSITIONS,
+    MOST_HUMAN_RETRIES,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Attempt,
@@ -23,6 +24,7 @@ from orchestrator.models.workflow import Workflow
 
 __all__ = [
     "BLOCK_TRANSITIONS",
+    "MOST_HUMAN_RETRIES",
     "RUN_ENDING",
     "RUN_FINAL",
     "RUN_TRANSITIONS",

@@ -75,6 +75,8 @@ BLOCK_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.RUNNING: _BLOCK_ENDS,
     _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING, _S.SKIPPED},
 }
+# How often people may let one step begin again.
+MOST_HUMAN_RETRIES = 3
 STEP_FINAL = frozenset(state for state, onward in STEP_TRANSITIONS.items() if not onward)
 
 

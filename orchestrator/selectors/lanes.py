@@ -15,7 +15,8 @@ def lanes_of(
 ) -> Sequence[Lane]:
     """Return one lane per agent in the order of the file, each with its bars by time.
 
-    The turns of an agent are work; executing an approved action shows as its effect instead.
+    The turns of an agent are work, and so is undoing an effect; executing an approved action
+    shows as its effect instead.
     """
     begin = run.started_at or run.created_at
     lanes: dict[UUID, tuple[StepRow, list[Bar]]] = {}
@@ -34,7 +35,7 @@ def lanes_of(
 
 def _turns(step: StepRow, begin: datetime) -> Iterator[Bar]:
     for attempt in step.attempts:
-        if attempt.kind == AttemptKind.TURN:
+        if attempt.kind != AttemptKind.EXECUTION:
             span = _span(begin, attempt.started_at, attempt.finished_at)
             yield Bar("work", step.path, attempt.outcome, attempt.label, *span)
 

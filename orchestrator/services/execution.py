@@ -145,10 +145,10 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         return
     if response is not None:
         _finish(claim, effect, response)
-    elif over:
-        _ask_again(claim, step, effect, over)
     elif _is_ending(claim):
         _drop(claim, effect)
+    elif over:
+        _ask_again(claim, step, effect, over)
     else:
         _perform(claim, step, effect)
 

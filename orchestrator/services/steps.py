@@ -22,6 +22,7 @@ from governance.models import Action, Effect, EffectState
 from governance.refusals import Refusal
 from orchestrator.models import (
     BLOCK_TRANSITIONS,
+    MOST_HUMAN_RETRIES,
     RUN_ENDING,
     STEP_FINAL,
     STEP_TRANSITIONS,
@@ -48,7 +49,6 @@ UNDO_TASK = "orchestrator.run_undo_step"
 MOST_CRASHES = 3
 MOST_AT_ONCE = 50
 BELLS = 20
-MOST_HUMAN_RETRIES = 3
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}

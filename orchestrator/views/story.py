@@ -106,6 +106,8 @@ def _waiting(run: RunView, approvals: Sequence[Approval]) -> Story:
 
 def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
     step = _step(run, "escalated")
+    if run.ending:
+        return _half_undone(run, step)
     unclear = next((e for e in run.effects if e.state == "unknown"), None)
     if unclear:
         not_done = _("It is not known whether %(tool)s took effect, so it was not tried again.")
@@ -115,6 +117,39 @@ def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
         not_done = _not_done(run)
         then = _("Find out why from the tries of the step, and put the cause right.")
     return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then)
+
+
+def _half_undone(run: RunView, step: StepRow | None) -> Story:
+    return Story(
+        _look(run),
+        _("Something could not be undone"),
+        _said(step, run),
+        _("The rest was undone; the statement below says what is still in place."),
+        _("Put the cause right and undo it again, leave it in place, or close the run."),
+    )
+
+
+def _paused(run: RunView, approvals: Sequence[Approval]) -> Story:
+    then = _("Nothing new begins until somebody resumes it. People can decide meanwhile.")
+    return Story(_look(run), _("Paused"), _held(run), "", then)
+
+
+def _cancelling(run: RunView, approvals: Sequence[Approval]) -> Story:
+    then = _("What is under way is told to stop, and an effect in progress is settled first.")
+    return Story(_look(run), _("Is being cancelled"), _held(run), "", then)
+
+
+def _compensating(run: RunView, approvals: Sequence[Approval]) -> Story:
+    ending = look(run.ending, "run").label
+    then = _("Everything it did is undone, the last thing first. Then it ends as: %(ending)s.")
+    happened = _held(run) if run.ending == "cancelled" else _said(None, run)
+    return Story(_look(run), _("Is being rolled back"), happened, "", then % {"ending": ending})
+
+
+def _held(run: RunView) -> str:
+    if not run.held_by:
+        return run.error_detail
+    return _("%(person)s: “%(reason)s”") % {"person": run.held_by, "reason": run.held_why}
 
 
 def _failed(run: RunView, approvals: Sequence[Approval]) -> Story:
@@ -146,7 +181,7 @@ def _timed_out(run: RunView, approvals: Sequence[Approval]) -> Story:
 
 
 def _cancelled(run: RunView, approvals: Sequence[Approval]) -> Story:
-    happened = run.error_detail or _("Somebody stopped the run.")
+    happened = _held(run) or _("Somebody stopped the run.")
     return Story(_look(run), _("Cancelled"), happened, _not_done(run), "", _again(run))
 
 
@@ -173,6 +208,9 @@ _TELLINGS = {
     "running": _running,
     "waiting": _waiting,
     "escalated": _escalated,
+    "paused": _paused,
+    "cancelling": _cancelling,
+    "compensating": _compensating,
     "failed": _failed,
     "rejected": _rejected,
     "timed_out": _timed_out,
@@ -230,6 +268,8 @@ def _not_done(run: RunView) -> str:
     done = [effect.tool for effect in run.effects if effect.state in DONE]
     missed = "; ".join([*refused, *never])
     left = _("Nothing outside was changed.")
+    if any(effect.state == "compensated" for effect in run.effects):
+        left = _("What was done before was undone.")
     if done:
         left = _("Still in place from before: %(tools)s.") % {"tools": ", ".join(done)}
     return f"{missed}. {left}" if missed else left

@@ -250,6 +250,7 @@ def test_deactivating_ends_tokens_links_password_and_sessions() -> None:
 
     people.deactivate(domain=domain, person=heidi, by=grace, reason="Left.")
 
+    assert recorded(f"domain:{domain.pk}")[-1] == "person.deactivated"
     assert browser.get("/api/v1/me/").status_code == 401
     assert not Token.objects.filter(revoked_at=None).exists()
     assert selectors.permissions_for(Person.objects.get(pk=heidi.pk), domain) == set()
@@ -259,7 +260,7 @@ def test_deactivating_ends_tokens_links_password_and_sessions() -> None:
         signing_in.with_password(username="heidi", password=PASSWORD, address="::1")
     Person.objects.filter(pk=heidi.pk).update(is_active=True)
     assert browser.get("/api/v1/me/").status_code == 401
-    assert recorded(f"domain:{domain.pk}")[-1] == "person.deactivated"
+    assert recorded(f"domain:{domain.pk}")[-1] == "person.signin_refused"
 
 
 def test_nobody_deactivates_themselves_or_without_authority() -> None:

@@ -168,8 +168,11 @@ def committed_db(
     name = database_engine.create(f"test-{os.urandom(6).hex()}", template_database)
     with redis.Redis.from_url(redis_url) as broker:
         broker.flushall()
+    # Beside what a test makes, never around it: agents may read nothing in a data directory.
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
     environment = {
-        "COUNTERSIGN_DATA_DIR": str(tmp_path),
+        "COUNTERSIGN_DATA_DIR": str(data_dir),
         "REDIS_URL": redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "EMAIL_URL": "dummymail://",

@@ -125,8 +125,10 @@ def _offer(run: RunView, step: StepRow) -> UUID | None:
 
 def _others(run: RunView, row: Step) -> list[tuple[UUID, str]]:
     active = Agent.objects.filter(domain_id=run.domain_id, lifecycle=Lifecycle.ACTIVE)
-    others = active.exclude(pk=row.agent_id).order_by("name", "version")
-    return [(agent.pk, f"{agent.name} {agent.version}") for agent in others]
+    others = active.order_by("name", "version")
+    return [
+        (agent.pk, f"{agent.name} {agent.version}") for agent in others if agent.pk != row.agent_id
+    ]
 
 
 def _undoable(run: RunView, definition: Definition) -> bool:

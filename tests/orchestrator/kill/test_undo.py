@@ -23,7 +23,7 @@ from tests.factories.governance import house
 from tests.factories.orchestrator import step, step_of, tries_of
 from tests.harness.databases import CommittedDatabase
 from tests.harness.workers import Workers
-from tests.orchestrator.kill.stage import Stage
+from tests.orchestrator.kill.stage import Bell, Stage
 from tests.orchestrator.services.proposing import append
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
@@ -101,11 +101,12 @@ def shop(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Shop]:
     home = house(place)
     path = repository(tmp_path / "shop", {"a.py": "A = 1\n", **RELAXED})
     branch(path, {"a.py": "A = 2\n"}, back_to="main")
-    stage = Stage(home, Workers(environment, tmp_path), place)
+    stage = Stage(home, Workers(environment, tmp_path), place, Bell())
     _let_merge(home, path)
     with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
         yield Shop(stage, path, folder)
     stage.workers.stop()
+    stage.bell.close()
 
 
 def _let_merge(home: governance.House, path: Path) -> None:

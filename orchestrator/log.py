@@ -23,11 +23,36 @@ def _waits_for(payload: Mapping[str, Any]) -> str:
     return gettext("The run is held up: %(words)s") % {"words": words}
 
 
+def _was_cancelled(payload: Mapping[str, Any]) -> str:
+    words = (
+        gettext("Step %(step)s was cancelled because the run ended")
+        if payload.get("because") == "run_ended"
+        else gettext("Step %(step)s was cancelled: nobody waits for it any more")
+    )
+    return words % {"step": payload.get("step", "\N{EM DASH}")}
+
+
+def _was_skipped(payload: Mapping[str, Any]) -> str:
+    words = (
+        gettext("Somebody let step %(step)s be skipped: %(reason)s")
+        if payload.get("because") == "person"
+        else gettext("Step %(step)s was skipped: its condition does not hold")
+    )
+    dash = "\N{EM DASH}"
+    return words % {"step": payload.get("step", dash), "reason": payload.get("reason", dash)}
+
+
 RUNS: Types = (
     ("run.started", _("A run of {workflow} {version} started")),
     ("run.waiting", _waits_for),
     ("run.resumed", _("The run goes on")),
     ("run.escalated", _("The run needs a person: step {step}, {code}")),
+    ("run.paused", _("The run was paused: {reason}")),
+    ("run.cancel_requested", _("Somebody asked to cancel the run: {reason}")),
+    ("run.rolling_back", _("The run ends and is wound down: {detail}")),
+    ("run.rollback_stated", _("What became of everything the run did: {label}")),
+    ("run.refused", _("“{verb}” was refused: {detail}")),
+    ("run.cancelled", _("The run was cancelled: {detail}")),
     ("run.succeeded", _("The run succeeded")),
     ("run.failed", _("The run failed: {detail}")),
     ("run.rejected", _("The run was rejected: {detail}")),
@@ -44,7 +69,15 @@ STEPS: Types = (
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
     ("step.rejected", _("Step {step} was rejected: {detail}")),
     ("step.escalated", _("Step {step} needs a person: {detail}")),
-    ("step.cancelled", _("Step {step} was cancelled because the run ended")),
+    ("step.cancelled", _was_cancelled),
+    ("step.spared", _("Step {step} is not needed any more, but finishes what it began outside")),
+    ("step.skipped", _was_skipped),
+    ("step.revoked", _("Step {step} was taken from its worker and is ready again")),
+    ("step.retried", _("Somebody let step {step} begin again: {reason}")),
+    ("step.rerouted", _("Somebody gave step {step} to {agent}: {reason}")),
+    ("step.supplied", _("Somebody offered an output for step {step}: {reason}")),
+    ("step.supply_accepted", _("The offered output of step {step} was approved")),
+    ("step.settled", _("Somebody found out how the effect of step {step} ended: {reason}")),
     ("step.stale", _("A worker returned to step {step} too late; nothing of it was kept")),
     ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
     ("checkpoint.held", _("The checkpoint after step {step} holds")),
@@ -52,10 +85,40 @@ STEPS: Types = (
     ("checkpoint.postponed", _("The checkpoint after step {step} asks a person: {message}")),
 )
 
+BLOCKS: Types = (
+    ("block.started", _("Block {step} began")),
+    ("block.resumed", _("Block {step} goes on")),
+    ("block.succeeded", _("Block {step} is done")),
+    ("block.failed", _("Block {step} failed: {detail}")),
+    ("block.rejected", _("Block {step} was rejected: {detail}")),
+    ("block.timed_out", _("Block {step} timed out: {detail}")),
+    ("block.escalated", _("Block {step} needs a person: {detail}")),
+)
+
+DECISIONS: Types = (
+    ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
+    ("join.fired", _("The branches of {block} came together: {state}")),
+    ("chat.speaker_chosen", _("{speaker} has the floor in {block}, chosen by {by}")),
+    ("chat.participant_removed", _("{participant} was removed from {block}")),
+    ("chat.ballot_tallied", _("A ballot in {block} was counted: {outcome}")),
+    ("chat.tie_broken", _("A tie in {block} was broken: {winner}")),
+    ("handoff.offered", _("{from} offered the work of {block} to {to}: {reason}")),
+    ("handoff.passed", _("{from} handed the work of {block} on to {to}")),
+    ("handoff.declined", _("{to} declined the work of {block}: {reason}")),
+    ("handoff.refused", _("A handoff of {from} in {block} was refused: {detail}")),
+    ("ledger.planned", _("{block} has a plan, version {version}")),
+    ("ledger.replanned", _("{block} has another plan, version {version}")),
+    ("ledger.approved", _("The plan of {block}, version {version}, was approved")),
+    ("ledger.sent_back", _("The plan of {block}, version {version}, was sent back")),
+    ("ledger.progress", _("Round {round} of {block} was judged")),
+    ("ledger.drifted", _("Work in {block} is not what was approved")),
+    ("ledger.criteria_checked", _("What {block} has to fulfil was checked")),
+)
+
 
 def register() -> None:
     """Fill the log's registries with everything the orchestrator records and shows."""
-    for types in (WORKFLOWS, RUNS, STEPS):
+    for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, DECISIONS):
         registry.register_event_types(types)
     registry.register_stream("run", _may_view_run)
     registry.register_list("runs", _may_view_runs)

@@ -153,6 +153,7 @@ CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {
     "orchestrator.run_agent_step": {"queue": "agents"},
     "orchestrator.run_effect_step": {"queue": "effects"},
+    "orchestrator.run_undo_step": {"queue": "effects"},
 }
 CHANNEL_LAYERS = {
     "default": {
@@ -165,6 +166,7 @@ CHANNEL_LAYERS = {
 CLAIM_LEASE_SECONDS = env.int("CLAIM_LEASE_SECONDS", default=30)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=15)
+CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
@@ -194,7 +196,9 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {
+        "EscalationVerb": "orchestrator.services.verbs.VERBS",
         "GateState": "governance.models.GateState",
+        "ReviewVerb": "governance.models.Verb",
         "RunState": "orchestrator.models.RunState",
     },
     "SERVE_INCLUDE_SCHEMA": False,

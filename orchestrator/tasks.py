@@ -6,19 +6,26 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orchestrator.services import execution, runs, turns
+from orchestrator.services import execution, runs, turns, undoing
 
 
 @shared_task(name="orchestrator.run_agent_step")
-def run_agent_step(step_id: str) -> None:
-    """Take the step's turn, and those after it that become ready."""
-    turns.drive(step_id=UUID(step_id), worker=_worker())
+def run_agent_step(*step_ids: str) -> None:
+    """Take the turn of each step, and of those after it that become ready."""
+    for step_id in step_ids:
+        turns.drive(step_id=UUID(step_id), worker=_worker())
 
 
 @shared_task(name="orchestrator.run_effect_step")
 def run_effect_step(step_id: str) -> None:
     """Execute the step's approved action."""
     execution.execute(step_id=UUID(step_id), worker=_worker())
+
+
+@shared_task(name="orchestrator.run_undo_step")
+def run_undo_step(step_id: str) -> None:
+    """Undo the effect that the compensation step is for."""
+    undoing.undo(step_id=UUID(step_id), worker=_worker())
 
 
 @shared_task(name="orchestrator.advance_run")

@@ -3,11 +3,15 @@
 from django.conf import settings
 
 from governance import adapters
+from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.git.merge import GitMerge
+from orchestrator.runners.supply import SupplyAdapter
 
 
 def register() -> None:
     """Register the adapter of every tool that comes with the product."""
+    adapters.register(ApprovalAdapter())
     adapters.register(CheckpointAdapter())
+    adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from orchestrator.views import health
+from orchestrator.views.operating import run_cancel, run_escalations, run_pause, run_resume
 from orchestrator.views.run import run, run_fragment
 from orchestrator.views.runs import runs, runs_rows
 from orchestrator.views.workflows import workflow, workflow_start, workflows
@@ -12,6 +13,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/rows/", runs_rows, name="runs-rows"),
     path("runs/<uuid:run_id>/", run, name="run"),
     path("runs/<uuid:run_id>/fragment/", run_fragment, name="run-fragment"),
+    path("runs/<uuid:run_id>/cancel/", run_cancel, name="run-cancel"),
+    path("runs/<uuid:run_id>/pause/", run_pause, name="run-pause"),
+    path("runs/<uuid:run_id>/resume/", run_resume, name="run-resume"),
+    path("runs/<uuid:run_id>/escalations/", run_escalations, name="run-escalations"),
     path("workflows/", workflows, name="workflows"),
     path("workflows/<uuid:workflow_id>/", workflow, name="workflow"),
     path("workflows/<uuid:workflow_id>/start/", workflow_start, name="workflow-start"),

@@ -31,7 +31,10 @@ EFFECT_TRANSITIONS: dict[str, frozenset[str]] = {
     EffectState.IN_FLIGHT: frozenset(
         {EffectState.SUCCEEDED, EffectState.FAILED, EffectState.UNKNOWN}
     ),
-    EffectState.UNKNOWN: frozenset({EffectState.RECONCILED, EffectState.FAILED}),
+    # Undone without knowing only where its undo says that it is safe if nothing happened.
+    EffectState.UNKNOWN: frozenset(
+        {EffectState.RECONCILED, EffectState.FAILED, EffectState.COMPENSATED}
+    ),
     EffectState.SUCCEEDED: frozenset({EffectState.COMPENSATED}),
     EffectState.RECONCILED: frozenset({EffectState.COMPENSATED}),
     EffectState.FAILED: frozenset(),
@@ -44,6 +47,8 @@ class Effect(models.Model):
 
     `effect_key` = SHA-256 over run, step path, index, tool and canonical arguments: the same
     for every retry, so the target can recognise a repetition. `commit_seq` orders undoing.
+    `compensation` is its undo; `safe_if_absent` in it says that undoing what never happened
+    changes nothing.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -118,9 +118,14 @@ def reconcile(
 
 
 def mark_compensated(*, effect_id: uuid.UUID | str, response: Mapping[str, Any]) -> Effect:
-    """Say that the effect was undone; repeating the undo is the adapter's business."""
+    """Say that the effect was undone; repeating the undo is the adapter's business.
+
+    One of which nobody knows whether it happened counts as undone only if its undo is safe then.
+    """
     with recording():
         effect = _load(effect_id)
+        if effect.state == EffectState.UNKNOWN and not effect.compensation.get("safe_if_absent"):
+            raise _stale(effect)
         _move(effect, EffectState.COMPENSATED, {})
         _record(effect, "effect.compensated", WORKER, response=dict(response))
     return effect

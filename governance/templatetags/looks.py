@@ -124,6 +124,16 @@ LOOKS: dict[str, dict[str, Look]] = {
         "reconciled": Look("good", "circle-check", _("Reconciled")),
         "compensated": Look("calm", "undo-2", _("Undone")),
     },
+    "fate": {
+        "undone": Look("good", "undo-2", _("Undone")),
+        "to_undo": Look("wait", "hourglass", _("Will be undone")),
+        "not_undone": Look("bad", "circle-alert", _("Could not be undone")),
+        "in_place": Look("warn", "circle-dot", _("Still in place")),
+        "unknown": Look("warn", "circle-question-mark", _("Nobody knows whether it happened")),
+        "under_way": Look("busy", "circle-play", _("In progress")),
+        "no_trace": Look("calm", "circle-check", _("Changed nothing outside")),
+        "never": Look("calm", "circle-slash", _("Did not happen")),
+    },
     "warrant": {
         "issued": Look("busy", "ticket", _("Ready to run")),
         "claimed": Look("good", "ticket-check", _("Used")),

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from governance.api.strict import StrictSerializer
-from orchestrator.models import RunState
+from orchestrator.models import Rollback, RunState
 
 
 class RunRowSerializer(serializers.Serializer[Any]):
@@ -67,8 +67,9 @@ class StepSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     path = serializers.CharField()
     iteration = serializers.IntegerField()
-    agent_id = serializers.UUIDField()
-    agent = serializers.CharField()
+    kind = serializers.CharField()
+    agent_id = serializers.UUIDField(allow_null=True)
+    agent = serializers.CharField(allow_blank=True)
     state = serializers.CharField()
     output = serializers.DictField()
     error_code = serializers.CharField(allow_blank=True)
@@ -120,6 +121,18 @@ class RunExhibitSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+class FateSerializer(serializers.Serializer[Any]):
+    """What became of one effect of a run that does not succeed."""
+
+    effect_id = serializers.UUIDField()
+    step_path = serializers.CharField()
+    tool = serializers.CharField()
+    sentence = serializers.CharField()
+    commit_seq = serializers.IntegerField(allow_null=True)
+    fate = serializers.CharField(source="word")
+    detail = serializers.CharField(allow_blank=True)
+
+
 class RunSerializer(serializers.Serializer[Any]):
     """Everything a run's page shows. `seq` is the last event of the stream `run:<id>`."""
 
@@ -138,6 +151,10 @@ class RunSerializer(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     deadline_at = serializers.DateTimeField()
+    ending = serializers.CharField(allow_blank=True)
+    rollback = serializers.ChoiceField(choices=Rollback.choices)
+    held_by = serializers.CharField(allow_blank=True)
+    held_why = serializers.CharField(allow_blank=True)
     elapsed_ms = serializers.IntegerField()
     seq = serializers.IntegerField()
     lanes = LaneSerializer(many=True)
@@ -145,6 +162,7 @@ class RunSerializer(serializers.Serializer[Any]):
     gates = RunGateSerializer(many=True)
     effects = RunEffectSerializer(many=True)
     exhibits = RunExhibitSerializer(many=True)
+    statement = FateSerializer(many=True)
 
 
 class RunsQuerySerializer(serializers.Serializer[Any]):

@@ -1,10 +1,18 @@
 from django.urls import URLPattern, URLResolver, path
 
-from orchestrator.api import runs, workflows
+from orchestrator.api import operating, runs, workflows
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", runs.RunsView.as_view(), name="api-runs"),
     path("runs/<uuid:run_id>/", runs.RunDetailView.as_view(), name="api-run"),
+    path("runs/<uuid:run_id>/cancel/", operating.RunCancelView.as_view(), name="api-run-cancel"),
+    path("runs/<uuid:run_id>/pause/", operating.RunPauseView.as_view(), name="api-run-pause"),
+    path("runs/<uuid:run_id>/resume/", operating.RunResumeView.as_view(), name="api-run-resume"),
+    path(
+        "runs/<uuid:run_id>/escalations/",
+        operating.RunEscalationsView.as_view(),
+        name="api-run-escalations",
+    ),
     path("workflows/", workflows.WorkflowsView.as_view(), name="api-workflows"),
     path(
         "workflows/<uuid:workflow_id>/",

@@ -62,10 +62,10 @@ def rehearse(demo: Demo, inputs: Mapping[str, str]) -> Rehearsed:
     intake = prepare(workflow=demo.workflow, inputs=inputs)
     outputs: dict[str, dict[str, object]] = {}
     taken = []
-    for path, agent in intake.steps:
+    for path, agent in [(p.path, p.agent) for p in intake.steps if p.agent is not None]:
         plan = intake.definition.step(path)
         runner, _ = runner_for(agent.runner)
-        seen = granted(intake.definition, plan)
+        seen = granted(intake.definition, path)
         request = AgentRequest(
             run_id="rehearsal",
             step_path=path,

@@ -18,7 +18,7 @@ from orchestrator.demo.history import INES, OLGA
 from orchestrator.demo.improvements import FIRST, Improvement, further
 from orchestrator.demo.shop import BRANCH, Shop
 from orchestrator.models import Run, Workflow
-from orchestrator.runners import checkpoint
+from orchestrator.runners import checkpoint, supply
 from orchestrator.runners.git import merge
 from orchestrator.services import runs, workflow_files, workflows
 
@@ -161,6 +161,16 @@ def _register_tools(domain: Domain) -> None:
         name=checkpoint.NAME,
         description=checkpoint.DESCRIPTION,
         schema=checkpoint.SCHEMA,
+        risk=Risk.MEDIUM,
+        reversibility=Reversibility.READ_ONLY,
+        actor=ACTOR,
+        domain=domain,
+    )
+    tools.register(
+        slug=supply.SLUG,
+        name=supply.NAME,
+        description=supply.DESCRIPTION,
+        schema=supply.SCHEMA,
         risk=Risk.MEDIUM,
         reversibility=Reversibility.READ_ONLY,
         actor=ACTOR,

@@ -1,17 +1,31 @@
 from orchestrator.models.leadership import Leadership
-from orchestrator.models.run import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
+from orchestrator.models.run import (
+    RUN_ENDING,
+    RUN_FINAL,
+    RUN_TRANSITIONS,
+    PauseMode,
+    Rollback,
+    Run,
+    RunState,
+)
 from orchestrator.models.step import (
+    BLOCK_TRANSITIONS,
+    MOST_HUMAN_RETRIES,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Attempt,
     AttemptKind,
     AttemptOutcome,
     Step,
+    StepKind,
     StepState,
 )
 from orchestrator.models.workflow import Workflow
 
 __all__ = [
+    "BLOCK_TRANSITIONS",
+    "MOST_HUMAN_RETRIES",
+    "RUN_ENDING",
     "RUN_FINAL",
     "RUN_TRANSITIONS",
     "STEP_FINAL",
@@ -20,9 +34,12 @@ __all__ = [
     "AttemptKind",
     "AttemptOutcome",
     "Leadership",
+    "PauseMode",
+    "Rollback",
     "Run",
     "RunState",
     "Step",
+    "StepKind",
     "StepState",
     "Workflow",
 ]

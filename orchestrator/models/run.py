@@ -68,12 +68,34 @@ RUN_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.TIMED_OUT: frozenset(),
 }
 RUN_FINAL = frozenset(state for state, onward in RUN_TRANSITIONS.items() if not onward)
+# Nothing begins in these any more; what was begun is settled or undone.
+RUN_ENDING = frozenset({_S.CANCELLING, _S.COMPENSATING})
+
+
+class Rollback(models.TextChoices):
+    """What became of the effects of a run that did not succeed (engine.md 5.7)."""
+
+    NOT_NEEDED = "not_needed", "Nothing to undo"
+    PENDING = "pending", "Under way"
+    COMPLETE = "complete", "Everything was undone"
+    PARTIAL = "partial", "Something could not be undone"
+    SKIPPED = "skipped", "What was done stays"
+
+
+class PauseMode(models.TextChoices):
+    """How a run is paused: turns under way finish, or lose their claim at once."""
+
+    DRAIN = "drain", "Let what is under way finish"
+    NOW = "now", "Stop turns at once"
 
 
 class Run(models.Model):
     """One execution of a workflow. Its history is the stream `run:<id>`.
 
     `error_code` and `error_detail` say why a run ended without success, in words for people.
+    `ending` is the state that a run has once it is wound down and rolled back, `ending_code` and
+    `ending_detail` its cause; they are set when the end begins. `cancel_*` and `pause_*` say who
+    asked for it and why; a second request to cancel is answered with the id of the first.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -87,6 +109,21 @@ class Run(models.Model):
     input_digest = models.CharField(max_length=64)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
+    rollback = models.CharField(max_length=16, choices=Rollback, default=Rollback.NOT_NEEDED)
+    ending = models.CharField(max_length=16, blank=True)
+    ending_code = models.CharField(max_length=64, blank=True)
+    ending_detail = models.TextField(blank=True)
+    cancel_id = models.UUIDField(null=True, blank=True)
+    cancel_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    cancel_reason = models.TextField(blank=True)
+    cancel_at = models.DateTimeField(null=True, blank=True)
+    pause_mode = models.CharField(max_length=8, choices=PauseMode, blank=True)
+    pause_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    pause_reason = models.TextField(blank=True)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -97,6 +134,9 @@ class Run(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(state__in=RunState.values), name="orchestrator_run_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(rollback__in=Rollback.values), name="orchestrator_run_rollback"
             ),
         ]
         indexes = [

@@ -3,8 +3,9 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from governance.models import Action, Agent
+from governance.models import Action, Agent, Effect
 from orchestrator.models.run import Run
+from orchestrator.patterns.paths import inside
 
 
 class StepState(models.TextChoices):
@@ -30,7 +31,8 @@ class StepState(models.TextChoices):
 _S = StepState
 _CANCEL = frozenset({_S.CANCELLED})
 STEP_TRANSITIONS: dict[str, frozenset[str]] = {
-    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED}) | _CANCEL,
+    # Escalated: whether its condition holds cannot be said.
+    _S.BLOCKED: frozenset({_S.READY, _S.SKIPPED, _S.ESCALATED}) | _CANCEL,
     _S.READY: frozenset(
         {_S.RUNNING, _S.AWAITING_APPROVAL, _S.AWAITING_BUDGET, _S.FAILED, _S.TIMED_OUT}
     )
@@ -63,17 +65,49 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.CANCELLED: frozenset(),
     _S.TIMED_OUT: frozenset(),
 }
+# A block is nobody's to claim: it runs while its children do and ends as its pattern says. One
+# that needed a person runs on once none of its children does, or ends as that person says.
+_BLOCK_ENDS = frozenset(
+    {_S.SUCCEEDED, _S.FAILED, _S.REJECTED, _S.ESCALATED, _S.TIMED_OUT, _S.CANCELLED}
+)
+BLOCK_TRANSITIONS: dict[str, frozenset[str]] = {
+    _S.BLOCKED: frozenset({_S.RUNNING, _S.SKIPPED, _S.ESCALATED, _S.CANCELLED}),
+    _S.RUNNING: _BLOCK_ENDS,
+    _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING, _S.SKIPPED},
+}
+# How often people may let one step begin again.
+MOST_HUMAN_RETRIES = 3
 STEP_FINAL = frozenset(state for state, onward in STEP_TRANSITIONS.items() if not onward)
+
+
+class StepKind(models.TextChoices):
+    """What there is to do: by an agent, by people, by the steps inside, or by waiting."""
+
+    TURN = "turn", "Turn"
+    APPROVAL = "approval", "Approval"
+    BLOCK = "block", "Block"
+    BID = "bid", "Bid"
+    ACK = "ack", "Acknowledgement"
+    TIMER = "timer", "Timer"
 
 
 class Step(models.Model):
     """One node of a run. Ready steps are themselves the queue.
+
+    The children of the root are laid out when the run starts, every other step when a move
+    starts it; `path` says where it stands (`block/child`, `block#2/child` in a block done again).
+    A block has no agent: it runs while its children do, and its output is what they came to.
+    `alias` is who the file calls the agent, `task` what its pattern asks of it, `order` the rank
+    in which it ended within the run, 0 until then.
 
     A worker claims a step with one conditional UPDATE that moves `epoch` on; every later write
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `attempts` counts failed tries of the present
     phase, `crash_count` lost workers. Leases and `not_before` compare with the database's clock.
+
+    A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
+    often people let an escalated step begin again; `note` is what they told its agent last.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,7 +115,13 @@ class Step(models.Model):
     path = models.CharField(max_length=200)
     iteration = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField()
-    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=16, choices=StepKind, default=StepKind.TURN)
+    agent = models.ForeignKey(
+        Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    alias = models.CharField(max_length=50, blank=True)
+    task = models.JSONField(default=dict, blank=True)
+    order = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=24, choices=StepState, default=StepState.BLOCKED)
     epoch = models.PositiveBigIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
@@ -93,6 +133,11 @@ class Step(models.Model):
     action = models.ForeignKey(
         Action, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    undoes = models.OneToOneField(
+        Effect, null=True, blank=True, on_delete=models.PROTECT, related_name="undoing"
+    )
+    human_retries = models.PositiveIntegerField(default=0)
+    note = models.TextField(blank=True)
     output = models.JSONField(default=dict, blank=True)
     output_digest = models.CharField(max_length=64, blank=True)
     held_output = models.JSONField(default=dict, blank=True)
@@ -110,6 +155,9 @@ class Step(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=StepState.values), name="orchestrator_step_state"
             ),
+            models.CheckConstraint(
+                condition=Q(kind__in=StepKind.values), name="orchestrator_step_kind"
+            ),
         ]
         indexes = [
             models.Index(
@@ -125,7 +173,12 @@ class Step(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.path} of {self.run_id}"
+        return f"{self.place} of {self.run_id}"
+
+    @property
+    def place(self) -> str:
+        """Its path, and for a step that is done again which time this is: `chat/turn#2`."""
+        return inside(self.path, self.iteration)
 
 
 class AttemptKind(models.TextChoices):
@@ -133,6 +186,7 @@ class AttemptKind(models.TextChoices):
 
     TURN = "turn", "Agent's turn"
     EXECUTION = "execution", "Execution of an approved action"
+    COMPENSATION = "compensation", "Undo of an effect"
 
 
 class AttemptOutcome(models.TextChoices):

@@ -10,7 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 class AgentRequest:
     """One turn of one agent.
 
-    `context` is what the step's selector grants: run inputs and outputs of predecessors.
+    `context` is what the step's selector grants: run inputs and outputs of predecessors, and the
+    `note` of a person who let the step begin again. `task` is what the block's pattern asks of
+    this turn; `task["answer"]`, if it is there, is the JSON Schema that the output must fit.
     `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt. `paths` are
     those of the run's inputs that name a place on this machine, which the agent is to look at.
     """
@@ -23,6 +25,7 @@ class AgentRequest:
     context: Mapping[str, Any]
     deadline: timedelta
     idempotency_key: str
+    task: Mapping[str, Any] = field(default_factory=dict)
     paths: Sequence[str] = ()
 
 

@@ -3,7 +3,7 @@
 It reads one object from standard input:
 
     {"run_id", "step", "agent", "inputs", "context": {"inputs", "steps": {id: {"outputs"}}},
-     "deadline_seconds", "idempotency_key"}
+     "task": {"answer", ...}, "deadline_seconds", "idempotency_key"}
 
 and writes one to standard output, every part optional:
 
@@ -130,6 +130,7 @@ def _given(request: AgentRequest) -> bytes:
             "agent": request.agent_slug,
             "inputs": dict(request.inputs),
             "context": dict(request.context),
+            "task": dict(request.task),
             "deadline_seconds": request.deadline.total_seconds(),
             "idempotency_key": request.idempotency_key,
         }

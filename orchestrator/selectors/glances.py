@@ -31,6 +31,7 @@ def glances_at(run_ids: Collection[UUID]) -> Mapping[UUID, Glance]:
     busy = (
         Step.objects.filter(run_id__in=run_ids)
         .exclude(state__in=QUIET)
+        .exclude(agent=None)
         .select_related("agent", "action__gate")
         .order_by("-position")
     )
@@ -45,8 +46,8 @@ def _glance(inputs: Mapping[str, Any], step: Step | None) -> Glance:
     waits = gate is not None and gate.state == "pending"
     return Glance(
         inputs=inputs,
-        agent=step.agent.name,
-        step_path=step.path,
+        agent=step.agent.name if step.agent else "",
+        step_path=step.place,
         step_state=step.state,
         gate_id=gate.pk if gate and waits else None,
         sentence=gate.sentence if gate and waits else "",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from orchestrator.models import AttemptKind, Run
 from orchestrator.selectors.run_view import Bar, EffectRow, GateRow, Lane, StepRow
@@ -14,24 +15,27 @@ def lanes_of(
 ) -> Sequence[Lane]:
     """Return one lane per agent in the order of the file, each with its bars by time.
 
-    The turns of an agent are work; executing an approved action shows as its effect instead.
+    The turns of an agent are work, and so is undoing an effect; executing an approved action
+    shows as its effect instead.
     """
     begin = run.started_at or run.created_at
-    lanes: dict[object, tuple[StepRow, list[Bar]]] = {}
+    lanes: dict[UUID, tuple[StepRow, list[Bar]]] = {}
     for step in steps:
+        if step.agent_id is None:
+            continue
         _, bars = lanes.setdefault(step.agent_id, (step, []))
         bars.extend(_turns(step, begin))
         bars.extend(_waits(step, gates, begin))
         bars.extend(_effects(step, effects, begin))
     return [
-        Lane(step.agent_id, step.agent, sorted(bars, key=lambda bar: bar.start_ms))
-        for step, bars in lanes.values()
+        Lane(agent_id, step.agent, sorted(bars, key=lambda bar: bar.start_ms))
+        for agent_id, (step, bars) in lanes.items()
     ]
 
 
 def _turns(step: StepRow, begin: datetime) -> Iterator[Bar]:
     for attempt in step.attempts:
-        if attempt.kind == AttemptKind.TURN:
+        if attempt.kind != AttemptKind.EXECUTION:
             span = _span(begin, attempt.started_at, attempt.finished_at)
             yield Bar("work", step.path, attempt.outcome, attempt.label, *span)
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from orchestrator.selectors.rollback import Fate
+
 BarKind = Literal["work", "wait", "effect"]
 
 
@@ -53,12 +55,16 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step with its tries. `label` is the state for people."""
+    """One step with its tries. `label` is the state for people.
+
+    `path` says which time it is when a step is done again. A block or a timer has no agent.
+    """
 
     id: UUID
     path: str
     iteration: int
-    agent_id: UUID
+    kind: str
+    agent_id: UUID | None
     agent: str
     state: str
     label: str
@@ -91,6 +97,7 @@ class EffectRow:
     """A side effect of this run, and whether its undo is registered."""
 
     id: UUID
+    action_id: UUID
     step_path: str
     tool: str
     state: str
@@ -121,7 +128,9 @@ class ExhibitRow:
 class RunView:
     """Everything a viewer who may see the run is shown about it.
 
-    `seq` is the last event of the stream `run:<id>`, for the page's live cursor.
+    `seq` is the last event of the stream `run:<id>`, for the page's live cursor. `ending` is the
+    state a run comes to that is winding down; `statement` says what became of the effects of one
+    that does not succeed. `held_by` and `held_why` are who paused or cancelled it, and why.
     """
 
     id: UUID
@@ -141,6 +150,11 @@ class RunView:
     started_at: datetime | None
     finished_at: datetime | None
     deadline_at: datetime
+    ending: str
+    rollback: str
+    rollback_label: str
+    held_by: str
+    held_why: str
     elapsed_ms: int
     seq: int
     lanes: Sequence[Lane]
@@ -148,6 +162,7 @@ class RunView:
     gates: Sequence[GateRow]
     effects: Sequence[EffectRow]
     exhibits: Sequence[ExhibitRow]
+    statement: Sequence[Fate] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from governance.selectors import people
 from orchestrator.models import RUN_FINAL, Attempt, Run, RunState, Step
 from orchestrator.selectors.lanes import lanes_of
 from orchestrator.selectors.paging import page_of
+from orchestrator.selectors.rollback import statement_of
 from orchestrator.selectors.run_view import (
     AttemptRow,
     EffectRow,
@@ -26,6 +27,7 @@ from orchestrator.selectors.run_view import (
     StepRow,
 )
 
+_RELATED = ("workflow", "initiator", "pause_by", "cancel_by")
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -48,7 +50,7 @@ def visible_run(person: Any, run_id: UUID | str) -> Run:
     """
     run = None
     if pk := _uuid(run_id):
-        related = Run.objects.select_related("workflow", "initiator", "domain")
+        related = Run.objects.select_related("domain", *_RELATED)
         run = related.filter(pk=pk).first()
     if run is None or not people.permissions_for(person, run.domain):
         raise Refusal("not_found", _("There is no such run that you may see."), status=404)
@@ -65,13 +67,14 @@ def run_for(person: Any, run_id: UUID | str) -> RunView:
 def run_for_console(run_id: UUID) -> RunView:
     """Return the same for a command on the machine, whose caller could read the database."""
     seq = _head_of(run_id)
-    return _view(Run.objects.select_related("workflow", "initiator").get(pk=run_id), seq)
+    return _view(Run.objects.select_related(*_RELATED).get(pk=run_id), seq)
 
 
 def _view(run: Run, seq: int) -> RunView:
     laid_out = _steps(run)
     gates = _gates(run)
     effects = _effects(run)
+    holder = run.pause_by or run.cancel_by
     return RunView(
         id=run.pk,
         domain_id=run.domain_id,
@@ -90,6 +93,11 @@ def _view(run: Run, seq: int) -> RunView:
         started_at=run.started_at,
         finished_at=run.finished_at,
         deadline_at=run.deadline_at,
+        ending=run.ending,
+        rollback=run.rollback,
+        rollback_label=run.get_rollback_display(),
+        held_by=str(holder or ""),
+        held_why=run.pause_reason or run.cancel_reason,
         elapsed_ms=_elapsed(run),
         seq=seq,
         lanes=lanes_of(run, laid_out, gates, effects),
@@ -97,7 +105,12 @@ def _view(run: Run, seq: int) -> RunView:
         gates=gates,
         effects=effects,
         exhibits=_exhibits(run),
+        statement=statement_of(run.pk) if effects and _may_be_undone(run) else (),
     )
+
+
+def _may_be_undone(run: Run) -> bool:
+    return bool(run.ending) or (run.state in RUN_FINAL and run.state != RunState.SUCCEEDED)
 
 
 def _head_of(run_id: UUID | str) -> int:
@@ -132,17 +145,18 @@ def _elapsed(run: Run) -> int:
 
 def _steps(run: Run) -> Sequence[StepRow]:
     steps = run.steps.select_related("agent").prefetch_related("tries")
-    return [_step(step) for step in steps.order_by("position", "iteration")]
+    return [_step(step) for step in steps.order_by("position", "created_at", "iteration")]
 
 
 def _step(step: Step) -> StepRow:
     tries = sorted(step.tries.all(), key=lambda attempt: attempt.number)
     return StepRow(
         id=step.pk,
-        path=step.path,
+        path=step.place,
         iteration=step.iteration,
+        kind=step.kind,
         agent_id=step.agent_id,
-        agent=step.agent.name,
+        agent=step.agent.name if step.agent else "",
         state=step.state,
         label=step.get_state_display(),
         output=step.output,
@@ -193,6 +207,7 @@ def _effects(run: Run) -> Sequence[EffectRow]:
     return [
         EffectRow(
             id=effect.pk,
+            action_id=effect.action_id,
             step_path=effect.action.step_path,
             tool=effect.action.tool.name,
             state=effect.state,

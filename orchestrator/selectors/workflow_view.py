@@ -9,9 +9,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class WorkflowStepRow:
-    """One step of the file. `agent` is the registered agent's name, `ref` its slug@version."""
+    """One step of the file. `agent` is the registered agent's name, `ref` its slug@version.
+
+    A block has a `pattern`, and names everybody who may work in it.
+    """
 
     id: str
+    pattern: str
     agent: str
     ref: str
     needs: Sequence[str]

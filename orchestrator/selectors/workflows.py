@@ -16,6 +16,7 @@ from orchestrator.selectors.workflow_view import (
     WorkflowStepRow,
     WorkflowView,
 )
+from orchestrator.workflow.blocks import agents_in
 from orchestrator.workflow.definition import Definition, from_plain
 
 
@@ -63,12 +64,14 @@ def _steps(workflow: Workflow, definition: Definition) -> list[WorkflowStepRow]:
     names = {(agent.slug, agent.version): agent.name for agent in agents}
     rows = []
     for step in definition.steps:
-        ref = definition.agents[step.agent]
+        refs = [definition.agents[alias] for alias in sorted(agents_in(step))]
+        named = [names.get((ref.slug, ref.version), "") for ref in refs]
         rows.append(
             WorkflowStepRow(
                 id=step.id,
-                agent=names.get((ref.slug, ref.version), ""),
-                ref=f"{ref.slug}@{ref.version}",
+                pattern=step.pattern,
+                agent=", ".join(filter(None, named)),
+                ref=", ".join(f"{ref.slug}@{ref.version}" for ref in refs),
                 needs=step.needs,
                 checkpoints=[rule.message for rule in step.checkpoint],
                 risk=step.risk,

@@ -4,6 +4,7 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -15,7 +16,15 @@ from django.db.models.functions import Now
 from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Agent, Lifecycle
-from orchestrator.models import Attempt, AttemptKind, AttemptOutcome, Step, StepState
+from orchestrator.models import (
+    RUN_ENDING,
+    Attempt,
+    AttemptKind,
+    AttemptOutcome,
+    Run,
+    Step,
+    StepState,
+)
 from orchestrator.runners.base import TurnLostError
 from orchestrator.services import steps
 from orchestrator.services.history import ENGINE, tell_step
@@ -36,11 +45,15 @@ def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
     """Take a ready step, or return None: somebody else has it, or it is not ready for this.
 
     A step that has proposed an action is ready for its execution, any other for a turn of its
-    agent. The run must be running and not paused.
+    agent. The run must be running and not paused; for an undo it must be rolled back.
     """
     with recording():
         executing = kind is AttemptKind.EXECUTION
-        if not steps.seize(step_id=step_id, for_execution=executing, worker=worker):
+        if kind is AttemptKind.COMPENSATION:
+            taken = steps.seize_undo(step_id=step_id, worker=worker)
+        else:
+            taken = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
+        if not taken:
             return None
         step = Step.objects.select_related("run", "agent").get(pk=step_id)
         attempt = _open_attempt(step, kind, worker)
@@ -52,22 +65,24 @@ def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
 def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
     """Prolong the lease; raises TurnLostError when the step is no longer held by this claim.
 
-    An agent that is suspended while it works learns so here: its turn is lost. An effect under
-    way is not stopped by that, because half of it helps nobody.
+    An agent that is suspended while it works, or whose run is being cancelled, learns so here:
+    its turn is lost. An effect under way is not stopped by that, because half of it helps nobody.
     """
     lease = timedelta(seconds=settings.CLAIM_LEASE_SECONDS)
     kept = Step.objects.filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
     if agent_must_be_active:
         active = Agent.objects.filter(pk=OuterRef("agent_id"), lifecycle=Lifecycle.ACTIVE)
-        kept = kept.filter(Exists(active))
+        ending = Run.objects.filter(pk=OuterRef("run_id"), state__in=RUN_ENDING)
+        kept = kept.filter(Exists(active), ~Exists(ending))
     if not kept.update(lease_expires_at=Now() + lease):
         raise _lost(claim)
 
 
-def held(claim: Claim) -> Step:
+def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
     """Return the step, locked where the database locks rows; raises TurnLostError.
 
-    Called first in every transaction that writes for a claim, after the run was locked.
+    Called first in every transaction that writes for a claim, after the run was locked. What is
+    about to begin something names the states of the run in which nothing may begin any more.
     """
     step = (
         Step.objects.select_for_update(of=("self",))
@@ -75,7 +90,7 @@ def held(claim: Claim) -> Step:
         .filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
         .first()
     )
-    if step is None:
+    if step is None or step.run.state in not_while:
         raise _lost(claim)
     return step
 
@@ -95,6 +110,13 @@ def mark_stale(claim: Claim) -> None:
         if attempt.update(outcome=AttemptOutcome.STALE, finished_at=Now()):
             step = Step.objects.select_related("run").get(pk=claim.step_id)
             tell_step(step, "step.stale", ENGINE, worker=claim.worker)
+
+
+def mark_revoked(step: Step) -> None:
+    """Record that the step was taken from its worker, which may not know it yet."""
+    step.tries.filter(outcome=AttemptOutcome.RUNNING).update(
+        outcome=AttemptOutcome.STALE, finished_at=Now()
+    )
 
 
 def mark_crashed(step: Step) -> None:

@@ -18,15 +18,18 @@ from governance.adapters import EffectRefusedError, EffectUnknownError, adapter_
 from governance.models import Action, Effect, EffectState, Warrant
 from governance.services import effects, warrants
 from governance.services.warrants import Claimed, Drifted, Outcome, Refused
-from orchestrator.models import AttemptKind, AttemptOutcome, Step
+from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
+from orchestrator.runners import supply
 from orchestrator.runners.base import AgentFailedError, TurnLostError
-from orchestrator.services import claims, failures, proposals, runs, steps
+from orchestrator.services import cancellation, claims, failures, proposals, runs, steps
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_step
 
 # What a moment later may be otherwise; the warrant still stands.
 _PASSING = frozenset({"fact_unavailable", "warrant_not_usable"})
+# A new effect waits while the run is paused, and never comes when it is ending.
+_NOTHING_BEGINS = RUN_ENDING | {RunState.PAUSED}
 
 Response = Mapping[str, Any]
 
@@ -47,6 +50,7 @@ def execute(*, step_id: UUID, worker: str) -> bool:
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
+        cancellation.let_go(claim)
     return True
 
 
@@ -71,7 +75,7 @@ def _authorise(claim: Claim, step: Step) -> Outcome:
     inspection = warrants.inspect(warrant_id=warrant.pk)
     with recording():
         runs.lock(claim.run_id)
-        held = claims.held(claim)
+        held = claims.held(claim, not_while=_NOTHING_BEGINS)
         outcome = warrants.claim(
             warrant_id=warrant.pk,
             inspection=inspection,
@@ -125,11 +129,11 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
         return
-    spent = warrants.spent(warrant_id=effect.warrant_id)
+    over = warrants.spent(warrant_id=effect.warrant_id)
     if recovery == "resend":
         # Sending again is the only way to ask, and it may do what was not done yet.
-        if spent:
-            _leave_to_people(claim, effect, spent)
+        if over:
+            _leave_to_people(claim, effect, over)
         else:
             _perform(claim, step, effect)
         return
@@ -141,8 +145,10 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         return
     if response is not None:
         _finish(claim, effect, response)
-    elif spent:
-        _ask_again(claim, step, effect, spent)
+    elif _is_ending(claim):
+        _drop(claim, effect)
+    elif over:
+        _ask_again(claim, step, effect, over)
     else:
         _perform(claim, step, effect)
 
@@ -169,9 +175,16 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-        steps.succeed(step, {**step.held_output, **response}, Actor.agent(step.agent_id))
+        steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
         claims.close(claim, AttemptOutcome.SUCCEEDED)
         runs.advance(run_id=claim.run_id)
+
+
+def _output(step: Step, response: Response) -> Response:
+    """Return what the agent and the tool said; a pattern gets the answer it asked for, alone."""
+    if _action(step).tool_id == supply.SLUG:
+        return response
+    return step.held_output if "answer" in step.task else {**step.held_output, **response}
 
 
 def _refused(claim: Claim, step: Step, refused: Refused) -> None:
@@ -184,6 +197,9 @@ def _refused(claim: Claim, step: Step, refused: Refused) -> None:
 
 def _ask_again(claim: Claim, step: Step, effect: Effect | None, why: str) -> None:
     """Propose the action anew under fresh facts, because certainly nothing happened."""
+    if _is_ending(claim):
+        _drop(claim, effect, why)
+        return
     try:
         again = proposals.prepare_again(step)
     except AgentFailedError as error:
@@ -195,6 +211,22 @@ def _ask_again(claim: Claim, step: Step, effect: Effect | None, why: str) -> Non
         _give_up(effect, why)
         proposals.submit_again(held, again)
         claims.close(claim, AttemptOutcome.PROPOSED, code="asked_again", detail=why)
+        runs.advance(run_id=claim.run_id)
+
+
+def _is_ending(claim: Claim) -> bool:
+    return Run.objects.filter(pk=claim.run_id, state__in=RUN_ENDING).exists()
+
+
+def _drop(claim: Claim, effect: Effect | None, why: str = "") -> None:
+    """Leave it undone, because the run is ending and certainly nothing happened."""
+    why = why or _("The run ended before it was done.")
+    with recording():
+        runs.lock(claim.run_id)
+        step = claims.held(claim)
+        _give_up(effect, why)
+        claims.close(claim, AttemptOutcome.FAILED, code="run_ending", detail=why)
+        steps.cancel(step)
         runs.advance(run_id=claim.run_id)
 
 

@@ -3,7 +3,7 @@
 from orchestrator.models import Step
 from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import AgentFailedError
-from orchestrator.services import steps
+from orchestrator.services import rollback, steps
 from orchestrator.services.definitions import definition_of
 
 
@@ -16,15 +16,17 @@ def settle(step: Step, error: AgentFailedError) -> None:
     """Move a held step on after a failed attempt; joins the caller's transaction.
 
     Three attempts at most (`limits.max_attempts`), then `on_failure` says who is asked. What
-    another attempt cannot help is not tried again.
+    another attempt cannot help is not tried again. After a point of no return a run can only go
+    forward, so a person is always asked.
     """
-    definition = definition_of(step.run.workflow_id)
-    if not error.retryable:
-        steps.fail(step, error.code, error.detail)
-    elif not is_last(step):
+    if error.retryable and not is_last(step):
         delay = delay_after(str(step.pk), step.attempts + 1)
         steps.retry_later(step, delay, error.code, error.detail)
-    elif definition.step(step.path).on_failure == "escalate":
+    elif rollback.past_pivot(step.run) or (error.retryable and _asks_people(step)):
         steps.escalate(step, error.code, error.detail)
     else:
         steps.fail(step, error.code, error.detail)
+
+
+def _asks_people(step: Step) -> bool:
+    return definition_of(step.run.workflow_id).step(step.path).on_failure == "escalate"

@@ -14,7 +14,7 @@ def stream_of(run_id: object) -> StreamKey:
     return StreamKey("run", str(run_id))
 
 
-def tell_step(step: Step, type: str, actor: Actor, **payload: Any) -> None:
+def tell_step(step: Step, type: str, actor: Actor, /, **payload: Any) -> None:
     """Record an event about a step whose run is loaded."""
     record(
         stream=stream_of(step.run_id),
@@ -22,11 +22,11 @@ def tell_step(step: Step, type: str, actor: Actor, **payload: Any) -> None:
         actor=actor,
         domain_id=step.run.domain_id,
         object=ObjectRef("step", str(step.pk)),
-        payload={"step": step.path, **payload},
+        payload={"step": step.place, **payload},
     )
 
 
-def tell_run(run: Run, type: str, actor: Actor, **payload: Any) -> None:
+def tell_run(run: Run, type: str, actor: Actor, /, **payload: Any) -> None:
     """Record an event about a run."""
     record(
         stream=stream_of(run.pk),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -11,9 +12,10 @@ from governance.models import Agent, Lifecycle
 from governance.refusals import Invalid
 from orchestrator.models import Workflow
 from orchestrator.patterns.base import History
+from orchestrator.services.step_rows import Planned
 from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import AgentRef, Definition, from_plain
-from orchestrator.workflow.plain_json import refuse_unstorable
+from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.planning import plan_of
 from orchestrator.workflow.pointers import pointer
 from orchestrator.workflow.shape import input_validator, shortened
@@ -21,12 +23,12 @@ from orchestrator.workflow.shape import input_validator, shortened
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a run is made of, once it was found in order. `steps` names who does each one."""
+    """What a run is made of, once it was found in order. `steps` are its outermost ones."""
 
     definition: Definition
     inputs: Mapping[str, Any]
     input_digest: str
-    steps: Sequence[tuple[str, Agent]]
+    steps: Sequence[Planned]
 
 
 def prepare(*, workflow: Workflow, inputs: Mapping[str, Any]) -> Intake:
@@ -37,7 +39,7 @@ def prepare(*, workflow: Workflow, inputs: Mapping[str, Any]) -> Intake:
     definition = from_plain(workflow.definition)
     complete = _checked(definition, inputs)
     agents = _agents(workflow, definition)
-    return Intake(definition, complete, digest(complete), _assigned(definition, agents))
+    return Intake(definition, complete, digest(complete), _laid_out(definition, agents))
 
 
 def _checked(definition: Definition, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +63,8 @@ def _checked(definition: Definition, inputs: Mapping[str, Any]) -> dict[str, Any
     ]
     if errors:
         raise _invalid(errors)
-    return complete
+    kept: dict[str, Any] = as_stored(complete)
+    return kept
 
 
 def _invalid(errors: list[dict[str, str]]) -> Invalid:
@@ -70,33 +73,42 @@ def _invalid(errors: list[dict[str, str]]) -> Invalid:
     return Invalid("invalid_inputs", detail % {"errors": said}, errors=errors)
 
 
-def _agents(workflow: Workflow, definition: Definition) -> dict[str, Agent]:
+def agents_of(domain_id: UUID, definition: Definition) -> dict[str, Agent]:
+    """Return the registered agent of every alias of the file that has one, in service or not."""
+    refs = definition.agents
     found = {
         (agent.slug, agent.version): agent
         for agent in Agent.objects.filter(
-            domain_id=workflow.domain_id,
-            slug__in={ref.slug for ref in definition.agents.values()},
-            lifecycle=Lifecycle.ACTIVE,
+            domain_id=domain_id, slug__in={ref.slug for ref in refs.values()}
         )
     }
+    return {alias: found[_key(ref)] for alias, ref in refs.items() if _key(ref) in found}
+
+
+def _agents(workflow: Workflow, definition: Definition) -> dict[str, Agent]:
+    agents = agents_of(workflow.domain_id, definition)
     missing = [
         {"pointer": pointer(["agents", alias]), "detail": f"{ref.slug}@{ref.version}"}
         for alias, ref in definition.agents.items()
-        if _key(ref) not in found
+        if alias not in agents or agents[alias].lifecycle != Lifecycle.ACTIVE
     ]
     if missing:
         detail = _("No active agent is registered here as %(names)s; register or resume it.")
         names = ", ".join(entry["detail"] for entry in missing)
         raise Invalid("unknown_agent", detail % {"names": names}, errors=missing)
-    return {alias: found[_key(ref)] for alias, ref in definition.agents.items()}
+    return agents
 
 
 def _key(ref: AgentRef) -> tuple[str, int]:
     return ref.slug, ref.version
 
 
-def _assigned(definition: Definition, agents: Mapping[str, Agent]) -> list[tuple[str, Agent]]:
+def _laid_out(definition: Definition, agents: Mapping[str, Agent]) -> list[Planned]:
     topology = topology_named(definition.topology)
     plan = plan_of(definition)
     history = History(plan)
-    return [(step.path, agents[topology.assign(step, history)]) for step in plan]
+    planned = []
+    for step in plan:
+        alias = "" if step.pattern else topology.assign(step, history)
+        planned.append(Planned(step.path, alias, agents.get(alias), bool(step.pattern)))
+    return planned

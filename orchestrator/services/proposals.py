@@ -15,6 +15,7 @@ from governance.services.actions import Prepared, Proposed
 from orchestrator.models import Step
 from orchestrator.runners.base import AgentFailedError, Proposal
 from orchestrator.services import steps
+from orchestrator.services.step_rows import agent_of
 
 MOST_PROPOSALS = 6
 # What may be otherwise a moment later; every other refusal would only be repeated.
@@ -39,12 +40,12 @@ def prepare(step: Step, proposal: Proposal) -> Prepared:
     index = _next_index(step)
     with _refusals_fail():
         return actions.prepare(
-            agent=step.agent,
+            agent=agent_of(step),
             tool_slug=proposal.tool,
             arguments=proposal.arguments,
             on_behalf_of=step.run.initiator,
             run_id=step.run_id,
-            step_path=step.path,
+            step_path=step.place,
             index=index,
         )
 
@@ -116,7 +117,7 @@ def _attached_by_agents(step: Step) -> list[Exhibit]:
 
 
 def _next_index(step: Step) -> int:
-    index = Action.objects.filter(run_id=step.run_id, step_path=step.path).count()
+    index = Action.objects.filter(run_id=step.run_id, step_path=step.place).count()
     if index >= MOST_PROPOSALS:
         detail = _("The step proposed an action %(count)d times and none was carried out.")
         raise AgentFailedError("too_many_proposals", detail % {"count": index}, retryable=False)

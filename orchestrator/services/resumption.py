@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from audit.services.events import recording
 from governance.models import Gate, GateState, Verb
 from orchestrator.models import Step, StepState
-from orchestrator.services import runs, steps
+from orchestrator.runners import supply
+from orchestrator.services import runs, steps, supplying
 
 _CODES = {
     GateState.REJECTED: "gate_rejected",
@@ -24,6 +25,8 @@ def resume(*, gate_id: UUID) -> bool:
     gate = Gate.objects.filter(pk=gate_id).select_related("action").first()
     if gate is None or gate.action.run_id is None:
         return False
+    if gate.action.tool_id == supply.SLUG and supplying.accept(gate=gate):
+        return True
     with recording():
         runs.lock(gate.action.run_id)
         gate.refresh_from_db()
@@ -48,7 +51,11 @@ def _moved(step: Step, gate: Gate) -> bool:
     code = _CODES.get(GateState(gate.state))
     if code is None:
         return False
-    steps.reject(step, code, _why(gate))
+    if gate.action.tool_id == supply.SLUG:
+        # It was asked again about an output that a person supplied; the step needs one still.
+        steps.escalate(step, code, _why(gate))
+    else:
+        steps.reject(step, code, _why(gate))
     return True
 
 

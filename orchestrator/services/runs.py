@@ -1,48 +1,47 @@
 """The states of runs (engine.md 8.1): how one starts, goes on and ends.
 
 The orchestrator is no process. It is `advance`, a transaction that anybody may run at any time:
-it reads what happened, asks the pattern for the next move and makes it.
+it reads what happened, asks the patterns for the next move and makes it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from audit.doorbell import ring_list
+from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Effect, EffectState, Gate, GateState, Person
+from governance.models import Effect, Person
 from governance.refusals import Forbidden, Refusal
-from governance.services import gates
+from orchestrator.history.deciding import next_move, success_reads, unmet_success
+from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import (
+    RUN_ENDING,
     RUN_FINAL,
-    RUN_TRANSITIONS,
-    AttemptKind,
     Run,
     RunState,
     Step,
+    StepKind,
     StepState,
     Workflow,
 )
-from orchestrator.patterns.base import Finish, History, Move, PastStep, Start, Wait
-from orchestrator.patterns.registry import pattern_named
-from orchestrator.services import claims, steps
+from orchestrator.patterns.base import Finish, PastStep, Start
+from orchestrator.patterns.changes import TreeMove
+from orchestrator.patterns.states import is_under_way, reason_to_wait
+from orchestrator.services import moves, rollback, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
+from orchestrator.services.run_states import move as _move
 from orchestrator.workflow.definition import Definition
-from orchestrator.workflow.expressions import holds, steps_named
-from orchestrator.workflow.planning import plan_of
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
 _GOES_ON = (RunState.RUNNING, RunState.WAITING)
-_ANY = Q()
 
 
 def start(
@@ -89,44 +88,48 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     """
     with recording():
         run = lock(run_id)
+        if run.state in RUN_ENDING:
+            rollback.proceed(run)
         if run.state not in _GOES_ON:
             return None
         definition = definition_of(run.workflow_id)
-        move = pattern_named(definition.pattern).decide(_history(run, definition))
-        if isinstance(move, Start):
-            return _start(run, move, worker)
-        _settle(run, definition, move)
-        return None
+        past = moves.past_of(run)
+        move = next_move(definition, past, run.inputs)
+        leaves = _leaves(move, past)
+        if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
+            _resume(run)
+        taken = moves.make(run, definition, move, worker)
+        _settle(run, definition, move, leaves)
+        return taken
 
 
 def time_out(*, run_id: UUID) -> bool:
     """End a run whose deadline has passed, and say whether it did.
 
-    It waits for a side effect that is under way, because nobody could say how that ended.
+    It waits for a side effect that is under way, because nobody could say how that ended. A run
+    that is ending already, or waits for a person to say how to undo, is left to that.
     """
     with recording():
         run = lock(run_id)
-        if run.state in RUN_FINAL or _effect_is_open(run):
+        late = Run.objects.filter(pk=run_id, deadline_at__lte=Now()).exists()
+        if not late or run.ending or run.state in RUN_FINAL or _effect_is_open(run):
             return False
         detail = _("The run did not end before its deadline.")
-        why = {"error_code": "deadline", "error_detail": detail}
-        _move(run, RunState.TIMED_OUT, only=Q(deadline_at__lte=Now()), finished_at=Now(), **why)
-        _close_rest(run, detail)
-        tell_run(run, "run.timed_out", ENGINE, detail=detail)
+        rollback.end(run, RunState.TIMED_OUT, "deadline", detail)
     return True
 
 
-def outputs_of(run_id: UUID, names: Collection[str]) -> dict[str, Any]:
-    """Return `steps` as expressions see it: the outputs of those named that succeeded."""
-    done = Step.objects.filter(run_id=run_id, path__in=names, state=StepState.SUCCEEDED)
-    rows = done.order_by("iteration").values_list("path", "output")
-    return {path: {"outputs": output} for path, output in rows}
+def outputs_of(run_id: UUID, names: Collection[str], *, at: str = "") -> dict[str, Any]:
+    """Return `steps` as expressions of the step at `at` see it: outputs of those that succeeded.
 
-
-def _history(run: Run, definition: Definition) -> History:
-    columns = ("path", "iteration", "state", "output", "error_code")
-    rows = run.steps.order_by("position", "iteration").values(*columns)
-    return History(plan_of(definition), [PastStep(**row) for row in rows])
+    A name means the step of that name in the innermost block around it that has one.
+    """
+    blocks = ["", *(f"{block}/" for block in blocks_around(at))]
+    places = [f"{block}{name}" for block in blocks for name in names]
+    done = Step.objects.filter(run_id=run_id, path__in=places, state=StepState.SUCCEEDED)
+    rows = list(done.values_list("path", "iteration", "output"))
+    rows.sort(key=lambda row: (row[0].count("/"), row[1]))
+    return {path.rpartition("/")[2]: {"outputs": output} for path, _iteration, output in rows}
 
 
 def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
@@ -146,35 +149,37 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
 def _admit(run: Run, actor: Actor) -> None:
     _move(run, RunState.RUNNING, started_at=Now())
     name, version = run.workflow.name, run.workflow.version
-    tell_run(run, "run.started", actor, workflow=name, version=version, inputs=dict(run.inputs))
+    tell_run(
+        run,
+        "run.started",
+        actor,
+        workflow=name,
+        version=version,
+        definition=digest(run.workflow.definition),
+        inputs=dict(run.inputs),
+    )
 
 
-def _start(run: Run, move: Start, worker: str) -> Claim | None:
-    if run.state == RunState.WAITING:
-        _resume(run)
-    taken: Claim | None = None
-    for ask in move.steps:
-        step = run.steps.select_related("run").get(path=ask.path, iteration=ask.iteration)
-        steps.make_ready(step)
-        if worker and taken is None:
-            taken = claims.claim(step_id=step.pk, kind=AttemptKind.TURN, worker=worker)
-        else:
-            steps.ring(step)
-    return taken
+def _leaves(move: TreeMove, past: Sequence[PastStep]) -> list[PastStep]:
+    """Return the steps that are under way after the move; blocks and timers do nothing."""
+    asks = move.move.steps if isinstance(move.move, Start) else ()
+    started = [PastStep(ask.path, ask.iteration, "ready", kind=ask.kind) for ask in asks]
+    gone = set(move.cancel)
+    kept = [step for step in past if (step.path, step.iteration) not in gone]
+    passive = (StepKind.BLOCK, StepKind.TIMER)
+    return [s for s in (*kept, *started) if is_under_way(s) and s.kind not in passive]
 
 
-def _settle(run: Run, definition: Definition, move: Move) -> None:
-    if isinstance(move, Finish):
-        if move.state == RunState.SUCCEEDED:
+def _settle(run: Run, definition: Definition, move: TreeMove, leaves: list[PastStep]) -> None:
+    if isinstance(move.move, Finish):
+        if move.move.state == RunState.SUCCEEDED:
             _finish(run, definition)
         else:
-            _stop(run, move)
-    elif isinstance(move, Wait) and move.reason in AT_WORK:
-        if run.state == RunState.WAITING:
-            _resume(run)
-    elif isinstance(move, Wait) and run.state == RunState.RUNNING:
+            _stop(run, move.move)
+    elif run.state == RunState.RUNNING and not any(step.state in AT_WORK for step in leaves):
         _move(run, RunState.WAITING)
-        tell_run(run, "run.waiting", ENGINE, reason=move.reason)
+        reason = reason_to_wait(leaves) if leaves else StepKind.TIMER.value
+        tell_run(run, "run.waiting", ENGINE, reason=reason)
 
 
 def _resume(run: Run) -> None:
@@ -184,58 +189,41 @@ def _resume(run: Run) -> None:
 
 def _finish(run: Run, definition: Definition) -> None:
     """Succeed only if everything the file calls success holds, and no effect is in doubt."""
-    names = {name for text in definition.success for name in steps_named(text)}
-    seen = {"inputs": run.inputs, "steps": outputs_of(run.pk, names)}
-    broken = [text for text in definition.success if not holds(text, seen)]
-    if broken or _effect_is_open(run):
+    steps_seen = outputs_of(run.pk, success_reads(definition))
+    unmet = unmet_success(definition, run.inputs, steps_seen)
+    if unmet or _effect_is_open(run):
         detail = _("All steps are done, but this does not hold: %(what)s")
-        what = "; ".join(broken) or _("every side effect is settled")
-        _end(run, RunState.FAILED, "run.failed", "success_not_met", detail % {"what": what})
+        what = "; ".join(unmet) or _("every side effect is settled")
+        code = "success_not_met" if unmet else "effect_unsettled"
+        rollback.end(run, RunState.FAILED, code, detail % {"what": what})
         return
     _move(run, RunState.SUCCEEDED, finished_at=Now())
     tell_run(run, "run.succeeded", ENGINE)
 
 
-def _stop(run: Run, move: Finish) -> None:
-    cause = run.steps.filter(path=move.cause).order_by("iteration").last()
-    if cause is None:
-        raise LookupError(f"the pattern names a step {move.cause!r} that the run does not have")
-    state = RunState(move.state)
-    code = move.error_code or state.value
+def _stop(run: Run, finish: Finish) -> None:
+    cause = _cause(run, finish)
+    state = RunState(finish.state)
+    code = finish.error_code or state.value
+    detail = finish.detail or (cause.error_detail if cause else "")
+    named = {"step": cause.place} if cause else {}
     if state == RunState.ESCALATED:
-        _move(run, state, error_code=code, error_detail=cause.error_detail)
-        tell_run(run, "run.escalated", ENGINE, step=cause.path, code=code)
+        _move(run, state, error_code=code, error_detail=detail)
+        tell_run(run, "run.escalated", ENGINE, code=code, detail=detail, **named)
     else:
-        _end(run, state, f"run.{state.value}", code, cause.error_detail, step=cause.path)
+        rollback.end(run, state, code, detail, **named)
 
 
-def _end(run: Run, to: RunState, event: str, code: str, detail: str, **payload: Any) -> None:
-    _move(run, to, finished_at=Now(), error_code=code, error_detail=detail)
-    _close_rest(run, detail)
-    tell_run(run, event, ENGINE, code=code, detail=detail, **payload)
-
-
-def _close_rest(run: Run, reason: str) -> None:
-    waiting = Gate.objects.filter(action__run_id=run.pk, state=GateState.PENDING)
-    open_gates = list(waiting.order_by("pk").values_list("pk", flat=True))
-    steps.cancel_rest(run)
-    for gate_id in open_gates:
-        gates.cancel(gate_id=gate_id, actor=ENGINE, reason=reason)
+def _cause(run: Run, finish: Finish) -> Step | None:
+    """Return the latest of the steps to blame; a limit that was reached is nobody's fault."""
+    if not finish.cause:
+        return None
+    path, _iteration = key_of(finish.cause)
+    cause = run.steps.filter(path=path).order_by("iteration").last()
+    if cause is None:
+        raise LookupError(f"the pattern names a step {path!r} that the run does not have")
+    return cause
 
 
 def _effect_is_open(run: Run) -> bool:
-    open_states = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
-    return Effect.objects.filter(run_id=run.pk, state__in=open_states).exists()
-
-
-def _move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
-    """Move on from the state the run was loaded with; raises Refusal (409) if it cannot."""
-    if to not in RUN_TRANSITIONS[run.state]:
-        detail = _("The run is “%(state)s” and cannot become “%(to)s”.")
-        words = {"state": run.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
-    moved = Run.objects.filter(only, pk=run.pk, state=run.state).update(state=to, **changes)
-    if moved != 1:
-        raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
-    run.state = to
-    ring_list("runs", run.domain_id)
+    return Effect.objects.filter(run_id=run.pk, state__in=moves.OPEN_EFFECTS).exists()

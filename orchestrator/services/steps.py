@@ -6,58 +6,162 @@ worker holds was loaded by `claims.held`, so that its epoch is the worker's.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
 from audit.canonical import digest
 from audit.doorbell import ring_worker
 from audit.types import Actor
-from governance.models import Action, Agent
+from governance.models import Action, Effect, EffectState
 from governance.refusals import Refusal
-from orchestrator.models import STEP_TRANSITIONS, Run, RunState, Step, StepState
+from orchestrator.models import (
+    BLOCK_TRANSITIONS,
+    MOST_HUMAN_RETRIES,
+    RUN_ENDING,
+    STEP_FINAL,
+    STEP_TRANSITIONS,
+    Run,
+    RunState,
+    Step,
+    StepKind,
+    StepState,
+)
+from orchestrator.patterns.base import Ask, Finish, Kind
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.step_rows import (
+    Asked,
+    Planned,
+    fresh_rows,
+    planned_rows,
+    waiting_rows,
+)
+from orchestrator.workflow.plain_json import as_stored
 
 TURN_TASK = "orchestrator.run_agent_step"
 EXECUTION_TASK = "orchestrator.run_effect_step"
+UNDO_TASK = "orchestrator.run_undo_step"
 MOST_CRASHES = 3
+MOST_AT_ONCE = 50
+BELLS = 20
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
 _CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
-_FINAL = [state for state, onward in STEP_TRANSITIONS.items() if not onward]
 _ANY = Q()
 
 
-def lay_out(*, run: Run, plan: Sequence[tuple[str, Agent]]) -> None:
-    """Create the run's steps, blocked, in the order of the file."""
-    Step.objects.bulk_create(
-        Step(run=run, path=path, position=position, agent=agent)
-        for position, (path, agent) in enumerate(plan)
+def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
+    """Create the steps of the run's outermost sequence, blocked, in the order of the file."""
+    Step.objects.bulk_create(planned_rows(run, plan))
+
+
+def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
+    """Put the steps that a move asks for into the queue, however many there are at once.
+
+    Whoever calls this claims them or rings for them. Timers are no work: they run from now on.
+    """
+    waiting = waiting_rows(run, [(one.ask.path, one.ask.iteration) for one in asked])
+    known = [one for one in asked if (one.ask.path, one.ask.iteration) in waiting]
+    for one in known:
+        step, task = waiting[one.ask.path, one.ask.iteration], as_stored(dict(one.ask.task))
+        _move(step, StepState.READY, task=task, agent=one.agent, alias=one.ask.agent)
+    fresh = fresh_rows(run, [one for one in asked if one not in known], StepState.READY)
+    Step.objects.bulk_create(fresh, batch_size=MOST_AT_ONCE)
+    return [*waiting.values(), *fresh]
+
+
+def begin(run: Run, ask: Ask) -> Step:
+    """Let a block run, from now until its pattern says that it ends."""
+    key = ask.path, ask.iteration
+    step = waiting_rows(run, [key]).get(key)
+    if step is None:
+        [step] = fresh_rows(run, [Asked(ask)], StepState.RUNNING)
+        Step.objects.bulk_create([step])
+    else:
+        _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)))
+    Step.objects.filter(pk=step.pk).update(started_at=Now())
+    return step
+
+
+def place(run: Run, path: str, iteration: int, kind: Kind) -> Step:
+    """Return a new step that nobody has been asked for, and nobody may be."""
+    [step] = fresh_rows(run, [Asked(Ask(path, iteration, kind=kind))], StepState.BLOCKED)
+    Step.objects.bulk_create([step])
+    return step
+
+
+def settle(step: Step, finish: Finish) -> None:
+    """End a block as its pattern says, or skip a step; either may need a person instead."""
+    plain = as_stored(dict(finish.output))
+    ended: dict[str, Any] = {"finished_at": Now()} if finish.state in STEP_FINAL else {}
+    _move(
+        step,
+        StepState(finish.state),
+        output=plain,
+        output_digest=digest(plain),
+        error_code=finish.error_code,
+        error_detail=finish.detail,
+        **ended,
     )
 
 
-def make_ready(step: Step) -> None:
-    """Put a blocked step into the queue. Whoever calls this claims the step or rings for it."""
-    _move(step, StepState.READY, **_NEW_PHASE)
-    tell_step(step, "step.ready", ENGINE)
+def resume_block(step: Step) -> None:
+    """Let a block run again that needed a person and does not any more."""
+    _move(step, StepState.RUNNING, **_CLEARED)
+
+
+def cancel(step: Step, *, because: str = "run_ended") -> None:
+    """End a step that has not ended: the run has, or nobody waits for it any more.
+
+    A worker at it loses its claim.
+    """
+    was = step.state
+    _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
+    tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
+
+
+def ring_all(found: Sequence[Step]) -> None:
+    """After commit, ring workers for steps that are ready, with one bell for a slice of many.
+
+    A worker takes the steps of its slice one by one; what it does not come to in time the sweep
+    rings for again, step by step.
+    """
+    Step.objects.filter(pk__in=[step.pk for step in found]).update(rung_at=Now())
+    size = min(MOST_AT_ONCE, ceil(len(found) / BELLS)) or 1
+    for first in range(0, len(found), size):
+        ring_worker(TURN_TASK, *(step.pk for step in found[first : first + size]))
 
 
 def seize(*, step_id: UUID, for_execution: bool, worker: str) -> bool:
-    """Take a ready step of a running run for `worker`, or return False and change nothing."""
-    running = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.RUNNING)
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    free = Step.objects.filter(
-        due,
-        Exists(running),
-        pk=step_id,
-        state=StepState.READY,
-        action__isnull=not for_execution,
+    """Take a ready step of a running run for `worker`, or return False and change nothing.
+
+    While a run is ending nothing begins, but an effect that is in flight is settled.
+    """
+    runs = Run.objects.filter(pk=OuterRef("run_id"))
+    goes_on = Q(Exists(runs.filter(state=RunState.RUNNING)))
+    if for_execution:
+        in_flight = Effect.objects.filter(action=OuterRef("action"), state=EffectState.IN_FLIGHT)
+        goes_on |= Q(Exists(runs.filter(state__in=RUN_ENDING)), Exists(in_flight))
+    return _seize(
+        step_id, Q(goes_on, action__isnull=not for_execution, undoes__isnull=True), worker
     )
+
+
+def seize_undo(*, step_id: UUID, worker: str) -> bool:
+    """Take a ready compensation step of a run that is rolled back, or return False."""
+    runs = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.COMPENSATING)
+    return _seize(step_id, Q(Exists(runs), undoes__isnull=False), worker)
+
+
+def _seize(step_id: UUID, which: Q, worker: str) -> bool:
+    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
+    free = Step.objects.filter(due, which, pk=step_id, state=StepState.READY)
     return bool(
         free.update(
             state=StepState.RUNNING,
@@ -72,7 +176,7 @@ def seize(*, step_id: UUID, for_execution: bool, worker: str) -> bool:
 
 def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
     """Take over what the step came to; its successors see it from now on."""
-    plain = dict(output)
+    plain = as_stored(dict(output))
     _move(
         step,
         StepState.SUCCEEDED,
@@ -83,7 +187,7 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
         **_LET_GO,
         **_CLEARED,
     )
-    tell_step(step, "step.succeeded", actor, output_digest=digest(plain))
+    tell_step(step, "step.succeeded", actor, output=plain, output_digest=digest(plain))
 
 
 def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -182,18 +286,77 @@ def reclaim(step: Step) -> None:
     ring(step)
 
 
-def cancel_rest(run: Run) -> None:
-    """End every step that has not ended, because the run has. A worker at one loses its claim."""
-    for step in run.steps.exclude(state__in=_FINAL).select_related("run").order_by("position"):
-        was = step.state
-        _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
-        tell_step(step, "step.cancelled", ENGINE, state=was)
+def revoke(step: Step) -> None:
+    """Take a running step from its worker and queue it again; its attempt is not counted."""
+    worker = step.lease_owner
+    _move(step, StepState.READY, epoch=F("epoch") + 1, **_LET_GO)
+    tell_step(step, "step.revoked", ENGINE, worker=worker)
+
+
+def take_up(
+    step: Step,
+    actor: Actor,
+    event: str,
+    *,
+    counted: bool = False,
+    changes: Mapping[str, Any] | None = None,
+    **payload: Any,
+) -> None:
+    """Queue an escalated step anew because a person said so; the caller rings for it.
+
+    What is `counted` may happen three times to a step; then it is refused (409).
+    """
+    retries = step.human_retries + counted
+    if retries > MOST_HUMAN_RETRIES:
+        detail = _("Step %(path)s was begun again %(count)d times; decide otherwise about it.")
+        words = {"path": step.path, "count": step.human_retries}
+        raise Refusal("too_many_retries", detail % words)
+    fresh = {**_NEW_PHASE, **_CLEARED, "human_retries": retries}
+    _move(step, StepState.READY, **fresh, **(changes or {}))
+    tell_step(step, event, actor, **payload)
+
+
+def skip(step: Step, actor: Actor, **payload: Any) -> None:
+    """End a step without an output because a person said so; a move skips with `settle`."""
+    _move(step, StepState.SKIPPED, finished_at=Now(), **_LET_GO)
+    tell_step(step, "step.skipped", actor, because="person", **payload)
+
+
+def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:
+    """Create a blocked compensation step for each effect, in the order they are undone."""
+    after = run.steps.count()
+    Step.objects.bulk_create(
+        Step(
+            run=run,
+            path=f"undo/{effect.action.step_path}",
+            iteration=effect.commit_seq or 0,
+            position=after + place,
+            kind=StepKind.TURN,
+            agent_id=effect.action.agent_id,
+            undoes=effect,
+        )
+        for place, effect in enumerate(effects)
+    )
+
+
+def begin_undo(step: Step) -> None:
+    """Queue a compensation step, and ring for it; no pattern asks for it."""
+    _move(step, StepState.READY)
+    tell_step(step, "step.ready", ENGINE)
+    ring(step)
 
 
 def ring(step: Step) -> None:
     """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
     Step.objects.filter(pk=step.pk).update(rung_at=Now())
-    ring_worker(EXECUTION_TASK if step.action_id else TURN_TASK, step.pk)
+    task = EXECUTION_TASK if step.action_id else TURN_TASK
+    ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)
+
+
+def _next_order(run_id: UUID) -> int:
+    """Return the next rank in which a step of the run ends; the run is locked."""
+    last = Step.objects.filter(run_id=run_id).aggregate(last=Max("order"))["last"]
+    return int(last or 0) + 1
 
 
 def _end(step: Step, to: StepState, code: str, detail: str) -> None:
@@ -203,10 +366,13 @@ def _end(step: Step, to: StepState, code: str, detail: str) -> None:
 
 def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
     """Move on from the state and epoch the step was loaded with; raises Refusal (409)."""
-    if to not in STEP_TRANSITIONS[step.state]:
+    table = BLOCK_TRANSITIONS if step.kind == StepKind.BLOCK else STEP_TRANSITIONS
+    if to not in table.get(step.state, ()):
         detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
         raise Refusal("illegal_transition", detail % words)
+    if to in STEP_FINAL:
+        changes["order"] = _next_order(step.run_id)
     same = Step.objects.filter(only, pk=step.pk, state=step.state, epoch=step.epoch)
     if same.update(state=to, **changes) != 1:
         detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}

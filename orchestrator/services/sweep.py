@@ -18,8 +18,17 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
-from orchestrator.models import RUN_FINAL, Run, RunState, Step, StepState
-from orchestrator.services import claims, resumption, runs, steps
+from orchestrator.models import (
+    RUN_ENDING,
+    RUN_FINAL,
+    Run,
+    RunState,
+    Step,
+    StepKind,
+    StepState,
+)
+from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
 
@@ -31,9 +40,11 @@ class Swept:
     """How many there were of each."""
 
     reclaimed: int
+    elapsed: int
     woken: int
     resumed: int
     advanced: int
+    revoked: int
     timed_out: int
     rung: int
 
@@ -42,9 +53,11 @@ def sweep() -> Swept:
     """Settle everything that is due; safe to repeat at any time."""
     return Swept(
         reclaimed=_each(_expired_leases(), _reclaim),
+        elapsed=_each(_elapsed(), _elapse),
         woken=_each(_rested(), _wake),
-        resumed=_each(_decided_gates(), _resume),
+        resumed=_each([*_decided_gates(), *supplying.accepted_unheard()], _resume),
         advanced=_each(_stuck_runs(), _advance),
+        revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
         rung=_each(_unheard(), _ring_again),
     )
@@ -75,6 +88,21 @@ def _reclaim(step_id: UUID) -> bool:
             return False
         steps.reclaim(step)
         claims.mark_crashed(step)
+        runs.advance(run_id=step.run_id)
+    return True
+
+
+def _elapsed() -> list[UUID]:
+    over = Step.objects.filter(kind=StepKind.TIMER, state=StepState.RUNNING, not_before__lte=Now())
+    return list(over.order_by("not_before").values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+
+def _elapse(step_id: UUID) -> bool:
+    with recording():
+        step = _locked(step_id)
+        if step.state != StepState.RUNNING or step.run.state in RUN_FINAL:
+            return False
+        steps.succeed(step, {}, ENGINE)
         runs.advance(run_id=step.run_id)
     return True
 
@@ -116,10 +144,12 @@ def _stuck_runs() -> list[UUID]:
     """Return runs whose state does not fit their steps: an advance was lost between the two."""
     moving = Step.objects.filter(
         run=OuterRef("pk"), state__in=[StepState.READY, StepState.RUNNING]
-    )
+    ).exclude(kind__in=[StepKind.BLOCK, StepKind.TIMER])
     idle = Q(~Exists(moving), state=RunState.RUNNING)
     held_up = Q(Exists(moving), state=RunState.WAITING)
-    return list(Run.objects.filter(idle | held_up).values_list("pk", flat=True)[:MOST_AT_ONCE])
+    ending = Q(~Exists(moving), state__in=RUN_ENDING)
+    stuck = Run.objects.filter(idle | held_up | ending)
+    return list(stuck.values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
 def _advance(run_id: UUID) -> bool:
@@ -128,7 +158,7 @@ def _advance(run_id: UUID) -> bool:
 
 
 def _late_runs() -> list[UUID]:
-    late = Run.objects.filter(deadline_at__lte=Now()).exclude(state__in=RUN_FINAL)
+    late = Run.objects.filter(deadline_at__lte=Now(), ending="").exclude(state__in=RUN_FINAL)
     return list(late.order_by("deadline_at").values_list("pk", flat=True)[:MOST_AT_ONCE])
 
 
@@ -141,7 +171,7 @@ def _unheard() -> list[UUID]:
     unheard = Step.objects.filter(
         Q(not_before__isnull=True) | Q(not_before__lte=Now()),
         state=StepState.READY,
-        run__state=RunState.RUNNING,
+        run__state__in=[RunState.RUNNING, *RUN_ENDING],
     ).alias(last_rung=Coalesce("rung_at", "created_at"))
     due = unheard.filter(last_rung__lte=Now() - patience)
     return list(due.order_by("created_at").values_list("pk", flat=True)[:MOST_AT_ONCE])

@@ -18,8 +18,8 @@ from governance.models import Lifecycle
 from governance.refusals import Refusal
 from governance.services import exhibits
 from governance.services.actions import Prepared
-from orchestrator.models import AttemptKind, AttemptOutcome, Step
-from orchestrator.runners import checkpoint
+from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Step, StepKind
+from orchestrator.runners import approval, checkpoint
 from orchestrator.runners.base import (
     AgentFailedError,
     AgentRequest,
@@ -28,11 +28,20 @@ from orchestrator.runners.base import (
     TurnLostError,
 )
 from orchestrator.runners.registry import runner_for
-from orchestrator.services import claims, failures, proposals, runs, steps
+from orchestrator.services import (
+    answers,
+    cancellation,
+    claims,
+    failures,
+    proposals,
+    runs,
+    steps,
+)
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
@@ -79,17 +88,18 @@ def take(claim: Claim) -> Claim | None:
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
+        cancellation.let_go(claim)
         return None
 
 
 def commit(claim: Claim, turn: Turn) -> Claim | None:
     """Take over what the agent did: exhibits, checkpoint, output or proposal, the run's next move.
 
-    Raises TurnLostError, and then nothing was written.
+    Raises TurnLostError, and then nothing was written. A run that is ending takes nothing more.
     """
     with recording():
         runs.lock(claim.run_id)
-        step = claims.held(claim)
+        step = claims.held(claim, not_while=RUN_ENDING)
         _attach(step, turn.result)
         claims.close(claim, _settled(step, turn))
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
@@ -125,8 +135,8 @@ def _attach(step: Step, result: AgentResult) -> None:
     exhibits.attach_turn(
         domain=step.run.domain,
         run_id=step.run_id,
-        step_path=step.path,
-        agent=step.agent,
+        step_path=step.place,
+        agent=agent_of(step),
         drafts=[
             ExhibitDraft(found.name, found.kind, found.content, "agent", found.subject)
             for found in result.exhibits
@@ -136,12 +146,17 @@ def _attach(step: Step, result: AgentResult) -> None:
 
 def _worked(claim: Claim) -> Turn:
     step = Step.objects.select_related("run__initiator", "agent").get(pk=claim.step_id)
-    if step.agent.lifecycle != Lifecycle.ACTIVE:
-        detail = _("Agent %(name)s is out of service.") % {"name": step.agent.name}
+    agent = agent_of(step)
+    if agent.lifecycle != Lifecycle.ACTIVE:
+        detail = _("Agent %(name)s is out of service.") % {"name": agent.name}
         raise AgentFailedError("agent_not_active", detail, retryable=False)
     definition = definition_of(step.run.workflow_id)
     plan = definition.step(step.path)
-    result = _run(claim, step, _request(step, definition, plan))
+    if step.kind == StepKind.APPROVAL:
+        result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
+    else:
+        result = _run(claim, step, _request(step, definition, plan))
+    answers.check(step, definition, result.output)
     judged = judge(plan.checkpoint, outputs=result.output, inputs=step.run.inputs)
     proposal = _proposal(step, result, judged)
     if proposal is None:
@@ -152,31 +167,34 @@ def _worked(claim: Claim) -> Turn:
 
 
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    seen = granted(definition, plan)
-    outputs = runs.outputs_of(step.run_id, {*seen, *named_in_arguments(plan)})
+    seen, agent = granted(definition, step.path), agent_of(step)
+    names = {*seen, *named_in_arguments(plan)}
+    outputs = runs.outputs_of(step.run_id, names, at=step.path)
     try:
-        inputs = given_inputs(plan, step.run.inputs, outputs)
+        inputs = given_inputs(plan, step.run.inputs, outputs, step.task.get("each", {}))
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
     return AgentRequest(
         run_id=str(step.run_id),
-        step_path=step.path,
-        agent_slug=step.agent.slug,
-        config=step.agent.runner_config,
+        step_path=step.place,
+        agent_slug=agent.slug,
+        config=agent.runner_config,
         inputs=inputs,
         context={
             "inputs": step.run.inputs,
             "steps": {name: outputs[name] for name in seen if name in outputs},
+            **({"note": step.note} if step.note else {}),
         },
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
+        task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
     )
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
-    runner, described = runner_for(step.agent.runner)
+    runner, described = runner_for(agent_of(step).runner)
     claims.name_runner(claim, described)
     beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
     try:
@@ -198,5 +216,5 @@ def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | Non
         detail = _("The agent proposed more than one action in one turn; it may propose one.")
         raise AgentFailedError("too_many_proposals", detail, retryable=False)
     if judged.route == "postpone":
-        return checkpoint.proposal(step.path, judged.message)
+        return checkpoint.proposal(step.place, judged.message)
     return result.proposals[0] if result.proposals else None

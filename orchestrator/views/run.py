@@ -18,10 +18,11 @@ from governance.views.answering import page
 from orchestrator.selectors import runs as selector
 from orchestrator.selectors.approvals import approvals_of
 from orchestrator.selectors.checkpoints import judgements_of
+from orchestrator.selectors.escalations import controls_of, packets_of
 from orchestrator.selectors.findings import findings_of
 from orchestrator.selectors.run_view import RunView
 from orchestrator.selectors.workflows import visible_workflow
-from orchestrator.views import steps, story
+from orchestrator.views import steps, story, verbs
 from orchestrator.views.lanes import draw
 from orchestrator.views.receipt import receipt_of
 from orchestrator.views.showing import counting, in_full, in_short
@@ -54,6 +55,7 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         judgements=judgements_of(view),
         findings=findings_of(view),
     )
+    whose = (person, workflow.domain, related.definition)
     return {
         "run": view,
         "counting": counting(),
@@ -61,6 +63,8 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         "inputs": in_full(view.inputs),
         "elapsed": view.elapsed_ms / 1000,
         "story": story.tell(view, related.approvals),
+        "forms": verbs.forms_of(view, controls_of(view, *whose)),
+        "packets": verbs.shown(view, packets_of(view, *whose)),
         "drawing": draw(view, related.judgements),
         "steps": steps.shown(view, related),
         "receipt": receipt_of(view, related.approvals),

@@ -50,9 +50,9 @@ def tell(run: RunView, approvals: Sequence[Approval]) -> Story:
 
 
 def steps_at_work(run: RunView) -> tuple[StepRow, ...]:
-    """Return the steps somebody or something is busy with or waits for."""
+    """Return the steps somebody is busy with or waits for; a block is what is in it."""
     quiet = {"blocked", "succeeded", "failed", "rejected", "skipped", "cancelled", "timed_out"}
-    return tuple(step for step in run.steps if step.state not in quiet)
+    return tuple(step for step in run.steps if step.agent and step.state not in quiet)
 
 
 def open_gate(run: RunView) -> GateRow | None:
@@ -106,6 +106,8 @@ def _waiting(run: RunView, approvals: Sequence[Approval]) -> Story:
 
 def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
     step = _step(run, "escalated")
+    if run.ending:
+        return _half_undone(run, step)
     unclear = next((e for e in run.effects if e.state == "unknown"), None)
     if unclear:
         not_done = _("It is not known whether %(tool)s took effect, so it was not tried again.")
@@ -115,6 +117,39 @@ def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
         not_done = _not_done(run)
         then = _("Find out why from the tries of the step, and put the cause right.")
     return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then)
+
+
+def _half_undone(run: RunView, step: StepRow | None) -> Story:
+    return Story(
+        _look(run),
+        _("Something could not be undone"),
+        _said(step, run),
+        _("The rest was undone; the statement below says what is still in place."),
+        _("Put the cause right and undo it again, leave it in place, or close the run."),
+    )
+
+
+def _paused(run: RunView, approvals: Sequence[Approval]) -> Story:
+    then = _("Nothing new begins until somebody resumes it. People can decide meanwhile.")
+    return Story(_look(run), _("Paused"), _held(run), "", then)
+
+
+def _cancelling(run: RunView, approvals: Sequence[Approval]) -> Story:
+    then = _("What is under way is told to stop, and an effect in progress is settled first.")
+    return Story(_look(run), _("Is being cancelled"), _held(run), "", then)
+
+
+def _compensating(run: RunView, approvals: Sequence[Approval]) -> Story:
+    ending = look(run.ending, "run").label
+    then = _("Everything it did is undone, the last thing first. Then it ends as: %(ending)s.")
+    happened = _held(run) if run.ending == "cancelled" else _said(None, run)
+    return Story(_look(run), _("Is being rolled back"), happened, "", then % {"ending": ending})
+
+
+def _held(run: RunView) -> str:
+    if not run.held_by:
+        return run.error_detail
+    return _("%(person)s: “%(reason)s”") % {"person": run.held_by, "reason": run.held_why}
 
 
 def _failed(run: RunView, approvals: Sequence[Approval]) -> Story:
@@ -146,7 +181,7 @@ def _timed_out(run: RunView, approvals: Sequence[Approval]) -> Story:
 
 
 def _cancelled(run: RunView, approvals: Sequence[Approval]) -> Story:
-    happened = run.error_detail or _("Somebody stopped the run.")
+    happened = _held(run) or _("Somebody stopped the run.")
     return Story(_look(run), _("Cancelled"), happened, _not_done(run), "", _again(run))
 
 
@@ -173,6 +208,9 @@ _TELLINGS = {
     "running": _running,
     "waiting": _waiting,
     "escalated": _escalated,
+    "paused": _paused,
+    "cancelling": _cancelling,
+    "compensating": _compensating,
     "failed": _failed,
     "rejected": _rejected,
     "timed_out": _timed_out,
@@ -186,7 +224,9 @@ def _look(run: RunView) -> Look:
 
 
 def _step(run: RunView, state: str) -> StepRow | None:
-    return next((step for step in run.steps if step.state == state), None)
+    """Return a step in this state, and a block only when nothing in it is to blame."""
+    found = [step for step in run.steps if step.state == state]
+    return next((step for step in found if step.agent), next(iter(found), None))
 
 
 def _names(step: StepRow) -> dict[str, str]:
@@ -200,7 +240,10 @@ def _cause(step: StepRow) -> str:
 def _said(step: StepRow | None, run: RunView) -> str:
     if step is None or not (step.error_detail or step.error_code):
         return run.error_detail or run.error_code or _("No reason was recorded.")
-    return _("%(agent)s, “%(step)s”: %(why)s") % {**_names(step), "why": _cause(step)}
+    words = {**_names(step), "why": _cause(step)}
+    if not step.agent:
+        return _("“%(step)s”: %(why)s") % words
+    return _("%(agent)s, “%(step)s”: %(why)s") % words
 
 
 def _by_whom(approval: Approval) -> str:
@@ -225,6 +268,8 @@ def _not_done(run: RunView) -> str:
     done = [effect.tool for effect in run.effects if effect.state in DONE]
     missed = "; ".join([*refused, *never])
     left = _("Nothing outside was changed.")
+    if any(effect.state == "compensated" for effect in run.effects):
+        left = _("What was done before was undone.")
     if done:
         left = _("Still in place from before: %(tools)s.") % {"tools": ", ".join(done)}
     return f"{missed}. {left}" if missed else left

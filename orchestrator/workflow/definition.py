@@ -1,12 +1,33 @@
 """A checked workflow file as frozen values."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from orchestrator.patterns.base import Jump
+from orchestrator.patterns.paths import declared
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+# What every node of the file may say; all else in a block is its pattern's.
+NODE_FIELDS = frozenset(
+    {
+        "id",
+        "pattern",
+        "needs",
+        "with",
+        "context",
+        "timeouts",
+        "when",
+        "on_failure",
+        "on_reject",
+        "risk",
+        "steps",
+        "branches",
+        "do",
+    }
+)
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 
 
@@ -29,7 +50,13 @@ class CheckpointRule:
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step of the file. `arguments` is its `with`; None gives the agent the run's inputs."""
+    """One node of the file: an agent's turn, or a block with a `pattern` and steps of its own.
+
+    `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
+    fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
+    concurrent block. `jumps` says where a sequence goes back to when the step went wrong. Once
+    what a `pivot` does is done, nothing is undone.
+    """
 
     id: str
     agent: str
@@ -41,6 +68,21 @@ class StepPlan:
     on_failure: str
     on_reject: str
     risk: str
+    when: str = ""
+    pattern: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple["StepPlan", ...] = ()
+    jumps: Mapping[str, Jump] = field(default_factory=dict)
+    pivot: bool = False
+
+    def turn(self) -> "StepPlan":
+        """Return what an agent's turn within this block is, which the file does not declare.
+
+        Its failures are its pattern's business, so none of them waits for a person by itself.
+        """
+        return replace(
+            self, pattern="", steps=(), needs=(), checkpoint=(), on_failure="stop", jumps={}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +99,28 @@ class Definition:
     deadline: timedelta
     max_attempts: int
     agents: Mapping[str, AgentRef]
+    decisions: str
     steps: tuple[StepPlan, ...]
     plain: Mapping[str, Any]
 
     def step(self, path: str) -> StepPlan:
-        """Return the step named `path`; raises LookupError."""
-        for step in self.steps:
-            if step.id == path:
-                return step
-        raise LookupError(path)
+        """Return what the file says of the step at `path` of a run; raises LookupError."""
+        return self.line_of(path)[-1]
+
+    def line_of(self, path: str) -> tuple[StepPlan, ...]:
+        """Return the blocks around the step at `path`, outermost first, and the step itself.
+
+        Raises LookupError for a path that no run of this file has.
+        """
+        line: list[StepPlan] = []
+        siblings = self.steps
+        for part in declared(path).split("/"):
+            found = [step for step in siblings if step.id == part]
+            if not found and not (line and line[-1].pattern):
+                raise LookupError(path)
+            line.append(found[0] if found else line[-1].turn())
+            siblings = line[-1].steps
+        return tuple(line)
 
 
 def from_plain(plain: Mapping[str, Any]) -> Definition:
@@ -81,7 +136,8 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={alias: _agent_ref(agent["ref"]) for alias, agent in plain["agents"].items()},
-        steps=_steps(plain["steps"]),
+        decisions=plain.get("decisions", "any"),
+        steps=_sequence(plain["steps"], plain["limits"]),
         plain=plain,
     )
 
@@ -99,25 +155,78 @@ def _agent_ref(text: str) -> AgentRef:
     return AgentRef(slug, int(version))
 
 
-def _steps(plain: list[Mapping[str, Any]]) -> tuple[StepPlan, ...]:
+def _sequence(
+    plain: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
+) -> tuple[StepPlan, ...]:
     steps: list[StepPlan] = []
     for step in plain:
         before = (steps[-1].id,) if steps else ()
-        steps.append(_step(step, before))
+        steps.append(_step(step, before, limits))
     return tuple(steps)
 
 
-def _step(plain: Mapping[str, Any], before: tuple[str, ...]) -> StepPlan:
+def _inner(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> tuple[StepPlan, ...]:
+    children = children_of(plain)
+    if "steps" in plain:
+        return _sequence(children, limits)
+    return tuple(_step(branch, (), limits) for branch in children)
+
+
+def _step(
+    plain: Mapping[str, Any], before: tuple[str, ...], limits: Mapping[str, Any]
+) -> StepPlan:
     context = plain.get("context", "last")
+    pattern = plain.get("pattern", "")
     return StepPlan(
         id=plain["id"],
-        agent=plain["agent"],
+        agent=plain.get("agent", ""),
         needs=tuple(plain.get("needs", before)),
         arguments=plain.get("with"),
         context=context if isinstance(context, str) else tuple(context),
-        start_to_close=duration(plain["timeouts"]["start_to_close"]),
+        start_to_close=_start_to_close(plain, limits),
         checkpoint=tuple(CheckpointRule(**rule) for rule in plain.get("checkpoint", ())),
-        on_failure=plain.get("on_failure", "escalate"),
-        on_reject=plain.get("on_reject", "stop"),
+        on_failure=_ending(plain, "on_failure", "stop" if pattern else "escalate"),
+        on_reject=_ending(plain, "on_reject", "stop"),
         risk=plain.get("risk", ""),
+        when=plain.get("when", ""),
+        pattern=pattern,
+        options=_options(plain, limits) if pattern else {},
+        steps=_inner(plain, limits),
+        jumps=dict(_jumps(plain)),
+        pivot=plain.get("pivot", False),
     )
+
+
+def children_of(plain: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the nodes that a node of the file declares inside, each with its id."""
+    if "steps" in plain:
+        return list(plain["steps"])
+    named = {"do": plain["do"]} if "do" in plain else plain.get("branches", {})
+    return [{"id": name, **node} for name, node in named.items()]
+
+
+def _options(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that are the pattern's own; a limit of the file bounds its blocks."""
+    options = {name: value for name, value in plain.items() if name not in NODE_FIELDS}
+    if plain["pattern"] == "concurrent" and "max_parallel" in limits:
+        options.setdefault("max_parallel", limits["max_parallel"])
+    return options
+
+
+def _start_to_close(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> timedelta:
+    """Return how long a turn may take; a block that asks nobody itself has no turns."""
+    timeouts = plain.get("timeouts")
+    return duration(timeouts["start_to_close"] if timeouts else limits["deadline"])
+
+
+def _ending(plain: Mapping[str, Any], name: str, default: str) -> str:
+    """Return what follows when a step went wrong; where it goes back, it ends first."""
+    chosen = plain.get(name, default)
+    return chosen if isinstance(chosen, str) else "stop"
+
+
+def _jumps(plain: Mapping[str, Any]) -> Iterator[tuple[str, Jump]]:
+    for name, how in (("on_reject", "rejected"), ("on_failure", "failed")):
+        chosen = plain.get(name)
+        if isinstance(chosen, Mapping):
+            yield how, Jump(chosen["to"], chosen["max"])

@@ -1,5 +1,6 @@
 """What of JSON can be stored, hashed and shown the same way everywhere."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,14 @@ def refuse_unstorable(value: Any) -> None:
         raise ValueError("it is nested too deeply") from None
     if _holds_nul(value):
         raise ValueError("it holds a NUL character")
+
+
+def as_stored(value: Any) -> Any:
+    """Return `value` as whoever reads its canonical form gets it: 1.0 is 1, a tuple is a list.
+
+    Rows and events keep this form, so that an expression sees the same in a run and its replay.
+    """
+    return json.loads(canonical_bytes(value))
 
 
 def _holds_nul(value: Any) -> bool:

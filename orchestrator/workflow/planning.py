@@ -1,31 +1,61 @@
 """A definition as patterns and agents see it: the plan, and what a step may look at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.patterns.base import PlannedStep
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import expressions_in, filled, steps_named
 
-
-def plan_of(definition: Definition) -> list[PlannedStep]:
-    """Return the steps of the file as a pattern plans with them."""
-    return [
-        PlannedStep(step.id, step.agent, step.needs, step.on_reject, step.on_failure)
-        for step in definition.steps
-    ]
+_NOTHING: Mapping[str, Any] = {}
 
 
-def granted(definition: Definition, step: StepPlan) -> list[str]:
-    """Return the steps whose outputs the step's `context` lets its agent see.
+def plan_of(definition: Definition) -> tuple[PlannedStep, ...]:
+    """Return the nodes of the file as patterns plan with them, blocks with what is in them."""
+    return tuple(map(_planned, definition.steps))
+
+
+def _planned(step: StepPlan) -> PlannedStep:
+    return PlannedStep(
+        path=step.id,
+        agent=step.agent,
+        needs=step.needs,
+        on_reject=step.on_reject,
+        on_failure=step.on_failure,
+        pattern=step.pattern,
+        options=step.options,
+        plan=tuple(map(_planned, step.steps)),
+        when=step.when,
+        jumps=step.jumps,
+    )
+
+
+def granted(definition: Definition, path: str) -> list[str]:
+    """Return the steps whose outputs the `context` of the step at `path` lets its agent see.
 
     `last` means those the step needs, and the file's order is what it needs unless it says so.
+    The first step of a block, and a turn that the file does not declare, see what the block sees.
     """
-    if step.context == "full":
-        return [other.id for other in definition.steps]
-    if step.context == "last":
-        return list(step.needs)
-    return list(step.context)
+    line = definition.line_of(path)
+    for depth in range(len(line), 0, -1):
+        step = line[depth - 1]
+        if step.context == "full":
+            return _before(definition, line[:depth])
+        if not isinstance(step.context, str):
+            return list(step.context)
+        if step.needs:
+            return list(step.needs)
+    return []
+
+
+def _before(definition: Definition, line: Sequence[StepPlan]) -> list[str]:
+    names: list[str] = []
+    siblings: Sequence[StepPlan] = definition.steps
+    for step in line:
+        order = [sibling.id for sibling in siblings]
+        names += order[: order.index(step.id)] if step.id in order else []
+        siblings = step.steps if step.pattern == "sequential" else ()
+    return names
 
 
 def named_in_arguments(step: StepPlan) -> list[str]:
@@ -35,13 +65,17 @@ def named_in_arguments(step: StepPlan) -> list[str]:
 
 
 def given_inputs(
-    step: StepPlan, inputs: Mapping[str, Any], outputs: Mapping[str, Any]
+    step: StepPlan,
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    each: Mapping[str, Any] = _NOTHING,
 ) -> dict[str, Any]:
     """Return what the agent is given: its `with`, filled in, or else the run's inputs.
 
-    Raises ExpressionError when an expression of `with` cannot be evaluated.
+    `each` are the names that the foreach blocks around the step give it. Raises ExpressionError
+    when an expression of `with` cannot be evaluated.
     """
     if step.arguments is None:
         return dict(inputs)
-    given: dict[str, Any] = filled(step.arguments, {"inputs": inputs, "steps": outputs})
+    given: dict[str, Any] = filled(step.arguments, {**each, "inputs": inputs, "steps": outputs})
     return given

@@ -14,7 +14,7 @@ OWNERS = {
     "Effect": "governance/services/effects.py",
     "Notice": "governance/services/notices.py",
     "Agent": "governance/services/agents.py",
-    "Run": "orchestrator/services/runs.py",
+    "Run": "orchestrator/services/run_states.py",
     "Step": "orchestrator/services/steps.py",
 }
 STATES = {"state", "lifecycle"}

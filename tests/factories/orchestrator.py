@@ -5,10 +5,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import Q
+from django.db.models.functions import Now
+
 from audit.types import Actor
 from governance.models import Agent, Person
-from orchestrator.models import Attempt, Run, Step, Workflow
-from orchestrator.services import runs, turns, workflows
+from orchestrator.models import RUN_ENDING, Attempt, Run, Step, Workflow
+from orchestrator.services import execution, runs, turns, undoing, workflows
 from tests.factories import governance
 
 TESTER = Actor.system("test")
@@ -35,7 +38,7 @@ def step(id: str, agent: str, **fields: Any) -> dict[str, Any]:
 
 def document(*steps: Mapping[str, Any], **fields: Any) -> str:
     """Return a workflow file whose aliases are the slugs of its agents (JSON is YAML)."""
-    aliases = {line["agent"]: {"ref": f"{line['agent']}@1"} for line in steps}
+    aliases = {line["agent"]: {"ref": f"{line['agent']}@1"} for line in steps if "agent" in line}
     return json.dumps(
         {
             "api": "countersign.dev/workflow/v1",
@@ -101,3 +104,28 @@ def tries_of(run: Run, path: str) -> list[str]:
 def drive(run: Run, path: str, worker: str = WORKER) -> int:
     """Do what a worker does when it is rung for the step."""
     return turns.drive(step_id=step_of(run, path).pk, worker=worker)
+
+
+def broken_agent(home: governance.House, slug: str) -> Agent:
+    """Register an agent that no attempt can make work."""
+    made = agent(home, slug)
+    Agent.objects.filter(pk=made.pk).update(runner="nowhere")
+    return made
+
+
+def work(run: Run, worker: str = WORKER) -> Run:
+    """Do everything that workers would do for this run until it waits or has ended."""
+    while step := _to_do(run):
+        if step.undoes_id:
+            undoing.undo(step_id=step.pk, worker=worker)
+        elif step.action_id:
+            execution.execute(step_id=step.pk, worker=worker)
+        else:
+            turns.drive(step_id=step.pk, worker=worker)
+    run.refresh_from_db()
+    return run
+
+
+def _to_do(run: Run) -> Step | None:
+    going = Step.objects.filter(run=run, run__state__in=["running", *RUN_ENDING], state="ready")
+    return going.filter(Q(not_before=None) | Q(not_before__lte=Now())).first()

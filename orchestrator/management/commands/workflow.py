@@ -1,5 +1,9 @@
-"""`manage.py workflow check FILE ...`: every problem of workflow files, as file:line: message."""
+"""`manage.py workflow check FILE ...`: every problem of workflow files, as file:line: message.
 
+`manage.py workflow schema` prints the JSON Schema that they are checked by, put together anew.
+"""
+
+import json
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -8,6 +12,7 @@ from django.core.management.base import BaseCommand
 from django.utils.translation import gettext as _
 
 from orchestrator.services import workflow_files
+from orchestrator.workflow.assembly import assembled
 from orchestrator.workflow.loading import parse
 from orchestrator.workflow.problems import WorkflowFileError
 
@@ -20,9 +25,14 @@ class Command(BaseCommand):
         acts = parser.add_subparsers(dest="act", required=True)
         check = acts.add_parser("check", help="exit with 1 if any file has a problem")
         check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        acts.add_parser("schema", help="print the JSON Schema of workflow files")
 
-    def handle(self, *args: Any, files: list[Path], **options: Any) -> None:
-        """Check every file, the good ones too, before leaving."""
+    def handle(self, *args: Any, act: str, **options: Any) -> None:
+        """Check every file, the good ones too, before leaving; or print the schema."""
+        if act == "schema":
+            self.stdout.write(json.dumps(assembled(), indent=2, ensure_ascii=False))
+            return
+        files: list[Path] = options["files"]
         refused = sum(not self._is_good(path) for path in files)
         if refused:
             raise SystemExit(1)

@@ -18,6 +18,7 @@ class GroupChat:
     """
 
     name = "group_chat"
+    judges_answers = True
 
     def decide(self, history: History) -> Move:
         """Return what happens next; equal histories give equal moves."""

@@ -19,6 +19,7 @@ class Handoff:
     """
 
     name = "handoff"
+    judges_answers = True
 
     def decide(self, history: History) -> Move:
         """Return what happens next; equal histories give equal moves."""

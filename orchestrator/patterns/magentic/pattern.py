@@ -15,6 +15,7 @@ class Magentic:
     """
 
     name = "magentic"
+    judges_answers = True
 
     def decide(self, history: History) -> Move:
         """Return what happens next; equal histories give equal moves."""

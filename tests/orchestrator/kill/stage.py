@@ -16,6 +16,8 @@ from tests.factories import governance
 from tests.factories import orchestrator as make
 from tests.factories.orchestrator import step
 from tests.harness.workers import Workers
+from tests.orchestrator.cells import driving as cells
+from tests.orchestrator.cells import player
 from tests.orchestrator.services.proposing import append
 
 PATIENCE_SECONDS = 60
@@ -61,6 +63,11 @@ class Stage:
     bell: Bell
 
     @property
+    def open_after(self) -> Path:
+        """Between the effect on the open ledger and its commit."""
+        return self.place / "open.txt.after"
+
+    @property
     def before(self) -> Path:
         """Between the claim of the warrant and the effect."""
         return self.place / "guarded.txt.before"
@@ -88,6 +95,11 @@ class Stage:
             runner="process",
             runner_config={"argv": ["python", str(program), str(self.bell.port)]},
         )
+
+    def cast(self, place: str) -> None:
+        """Register everybody of the files; at one place they append to the open ledger."""
+        argv = ["python", player.__file__, place, str(self.home.open)]
+        cells.cast(self.home, "process", argv=argv)
 
     def writing_agent(self) -> None:
         """Register an agent that wants to append to the guarded ledger."""

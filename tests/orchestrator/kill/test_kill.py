@@ -1,43 +1,19 @@
 """Real workers die at the worst moments; every effect happens exactly once."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import redis
 from celery import current_app
 from django.conf import settings
-from django.test import override_settings
 
 from governance.models import Effect, Gate
 from orchestrator.models import Attempt
 from orchestrator.services.steps import TURN_TASK
 from tests.factories.audit import recorded
-from tests.factories.governance import house, lines_in
+from tests.factories.governance import lines_in
 from tests.factories.orchestrator import states_of, step, step_of, tries_of
-from tests.harness.databases import CommittedDatabase
-from tests.harness.workers import Workers
-from tests.orchestrator.kill.stage import Bell, Stage, let_go, put
+from tests.orchestrator.kill.stage import Stage, let_go, put
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
-
-LEASE_SECONDS = 2
-
-
-@pytest.fixture
-def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
-    environment = {
-        **committed_db.environment,
-        "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
-        "CLAIM_LEASE_SECONDS": str(LEASE_SECONDS),
-    }
-    place = tmp_path / "ledgers"
-    place.mkdir()
-    stage = Stage(house(place), Workers(environment, tmp_path), place, Bell())
-    with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
-        yield stage
-    stage.workers.stop()
-    stage.bell.close()
 
 
 def test_a_worker_killed_in_the_middle_of_a_turn_costs_time_only(stage: Stage) -> None:

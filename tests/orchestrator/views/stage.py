@@ -29,6 +29,7 @@ from governance.models import (
 from governance.services import agents, domains
 from orchestrator.models import Attempt, AttemptKind, Run, Step, Workflow
 from orchestrator.services import workflows
+from orchestrator.services.step_rows import agent_of
 
 TESTER = Actor.system("test")
 PLAN = ("style", "security", "compliance", "merge")
@@ -267,7 +268,7 @@ def _attempt(step: Step, number: int, outcome: str, error: tuple[str, str]) -> A
 def _action(place: Studio, step: Step) -> Action:
     return Action.objects.create(
         domain=place.domain,
-        agent=step.agent,
+        agent=agent_of(step),
         on_behalf_of=place.ines,
         tool=place.tool,
         run_id=step.run_id,

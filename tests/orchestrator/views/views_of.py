@@ -28,6 +28,11 @@ def a_run(**changes: Any) -> RunView:
         "started_at": BEGIN,
         "finished_at": BEGIN + timedelta(seconds=5),
         "deadline_at": BEGIN + timedelta(hours=6),
+        "ending": "",
+        "rollback": "not_needed",
+        "rollback_label": "",
+        "held_by": "",
+        "held_why": "",
         "elapsed_ms": 5000,
         "seq": 1,
         "lanes": (),
@@ -47,6 +52,7 @@ def a_step(path: str, **changes: Any) -> StepRow:
         "agent_id": uuid4(),
         "agent": "Scout",
         "state": "succeeded",
+        "kind": "turn",
         "label": "Done",
         "output": {},
         "error_code": "",
@@ -77,6 +83,7 @@ def a_gate(state: str, **changes: Any) -> GateRow:
 def an_effect(state: str, **changes: Any) -> EffectRow:
     fields: dict[str, Any] = {
         "id": uuid4(),
+        "action_id": uuid4(),
         "step_path": "merge",
         "tool": "Merge a branch",
         "state": state,

@@ -1,0 +1,143 @@
+"""Taking a run into one's hands over the API: people only, each with a reason that is kept."""
+
+import uuid
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from governance.api.permissions import PeopleOnly
+from governance.api.problems import REFUSALS
+from governance.api.strict import StrictSerializer
+from governance.models import Person
+from orchestrator.api.run_serializers import RunSerializer
+from orchestrator.models import PauseMode
+from orchestrator.selectors import runs as run_selectors
+from orchestrator.services import cancellation, pausing, verbs
+from orchestrator.services.verbs import Said
+
+REASON = 2000
+
+
+class WhySerializer(StrictSerializer):
+    """Why, in words that are kept."""
+
+    reason = serializers.CharField(max_length=REASON)
+
+
+class PauseSerializer(WhySerializer):
+    """Why, and whether turns under way may finish."""
+
+    mode = serializers.ChoiceField(choices=PauseMode.choices, default=PauseMode.DRAIN)
+
+
+class VerbSerializer(WhySerializer):
+    """A verb and what it wants: a step for all but `roll_back`, and more by verb."""
+
+    verb = serializers.ChoiceField(choices=verbs.VERBS)
+    step = serializers.UUIDField(required=False)
+    agent = serializers.UUIDField(required=False, help_text="reroute: who does it instead.")
+    output = serializers.DictField(required=False, help_text="supply_output: what stands in.")
+    happened = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="reconcile: what you found out."
+    )
+    response = serializers.DictField(
+        required=False, help_text="reconcile: what the target answered, as far as it is known."
+    )
+
+
+class RunCancelView(APIView):
+    """The end of a run for good."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_cancel",
+        request=WhySerializer,
+        responses={200: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Ask for it; asking again answers the same. Needs `operate_runs`."""
+        given, person = _given(request, WhySerializer), _may_see(request, run_id)
+        cancellation.cancel(run_id=run_id, person=person, **given)
+        return _answer(person, run_id)
+
+
+class RunPauseView(APIView):
+    """Holding a run up."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_pause",
+        request=PauseSerializer,
+        responses={200: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Pause the run: nothing new begins. Needs `operate_runs`."""
+        given, person = _given(request, PauseSerializer), _may_see(request, run_id)
+        pausing.pause(run_id=run_id, person=person, **given)
+        return _answer(person, run_id)
+
+
+class RunResumeView(APIView):
+    """Letting a paused run go on."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_resume",
+        request=WhySerializer,
+        responses={200: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Resume the run from where its steps stand now. Needs `operate_runs`."""
+        given, person = _given(request, WhySerializer), _may_see(request, run_id)
+        pausing.resume(run_id=run_id, person=person, **given)
+        return _answer(person, run_id)
+
+
+class RunEscalationsView(APIView):
+    """The verbs of a run that needs a person."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_escalations",
+        request=VerbSerializer,
+        responses={200: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Use a verb on an escalated step, or roll the run back. Needs `operate_runs`."""
+        given, person = _given(request, VerbSerializer), _may_see(request, run_id)
+        said = Said(
+            reason=given["reason"],
+            step_id=given.get("step"),
+            agent_id=given.get("agent"),
+            output=given.get("output"),
+            happened=given["happened"],
+            response=given.get("response"),
+        )
+        verbs.use(verb=given["verb"], run_id=run_id, person=person, said=said)
+        return _answer(person, run_id)
+
+
+def _given(request: Request, kind: type[StrictSerializer]) -> dict[str, Any]:
+    body = kind(data=request.data)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+def _may_see(request: Request, run_id: uuid.UUID) -> Person:
+    person: Any = request.user
+    if not isinstance(person, Person):
+        raise TypeError("PeopleOnly lets only people through")
+    run_selectors.visible_run(person, run_id)
+    return person
+
+
+def _answer(person: Person, run_id: uuid.UUID) -> Response:
+    return Response(RunSerializer(run_selectors.run_for(person, run_id)).data)

@@ -1,0 +1,77 @@
+"""The one decision of the engine: given everything that happened in a run, what happens next.
+
+The engine calls it under the lock of the run and replay calls it over the stream, so what the
+engine did can be derived again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.patterns.base import Ask, Finish, History, PastStep, PlannedStep, Start
+from orchestrator.patterns.changes import TreeMove
+from orchestrator.patterns.tree import decide_run
+from orchestrator.topologies.registry import topology_named
+from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.expressions import holds, steps_named
+from orchestrator.workflow.planning import plan_of
+
+
+def next_move(
+    definition: Definition, past: Sequence[PastStep], inputs: Mapping[str, Any]
+) -> TreeMove:
+    """Return the run's next move, every step of it assigned to somebody.
+
+    Where the file wants rules only, a move that a model decided ends the run instead.
+    """
+    plan = plan_of(definition)
+    move = decide_run(plan, past, {"inputs": inputs})
+    if definition.decisions == "rules_only" and (refused := _refused(move)):
+        return refused
+    if not isinstance(move.move, Start):
+        return move
+    history = History(plan, past)
+    asks = [replace(ask, agent=_agent(definition, history, ask)) for ask in move.move.steps]
+    return replace(move, move=replace(move.move, steps=asks))
+
+
+def unmet_success(
+    definition: Definition, inputs: Mapping[str, Any], steps: Mapping[str, Any]
+) -> list[str]:
+    """Return what the file calls success and does not hold of a run whose steps are done."""
+    seen = {"inputs": inputs, "steps": steps}
+    return [text for text in definition.success if not holds(text, seen)]
+
+
+def success_reads(definition: Definition) -> frozenset[str]:
+    """Return the steps whose outputs decide whether a run succeeded."""
+    return frozenset(name for text in definition.success for name in steps_named(text))
+
+
+def _refused(move: TreeMove) -> TreeMove | None:
+    for note in move.notes:
+        if note.decider == "model":
+            detail = f"A model decided ({note.type}), and the workflow allows rules only."
+            cause = str(note.payload.get("block", ""))
+            return TreeMove(Finish("failed", cause, "model_decision_forbidden", detail))
+    return None
+
+
+def _agent(definition: Definition, history: History, ask: Ask) -> str:
+    """Return the alias of who does it; nobody for a timer."""
+    if ask.kind == "timer":
+        return ""
+    if ask.kind == "approval" and not ask.agent:
+        return _asking(definition, history.past, ask)
+    named = ask.agent or next(iter(ask.candidates), "")
+    topology = topology_named(definition.topology)
+    return topology.assign(PlannedStep(ask.path, named), history)
+
+
+def _asking(definition: Definition, past: Sequence[PastStep], ask: Ask) -> str:
+    """Return in whose name people are asked: who worked last in the block, or else in the run."""
+    block = ask.path.rpartition("/")[0]
+    worked = [step for step in past if step.agent and step.order]
+    near = [step for step in worked if step.path.startswith(f"{block}/")]
+    last = max(near or worked, key=lambda step: step.order, default=None)
+    return last.agent if last else next(iter(definition.agents))

@@ -1,0 +1,105 @@
+"""What happened in a run, step by step, as its stream tells it: the history that patterns read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.history.places import Key, key_of
+from orchestrator.patterns.base import Ask, PastStep
+from orchestrator.patterns.changes import Settled
+from orchestrator.patterns.states import FINAL
+from orchestrator.workflow.plain_json import as_stored
+
+# What an event of a step's own life makes of it. What a move makes of it is derived instead.
+_BECOMES: Mapping[str, str] = {
+    "step.started": "running",
+    "step.suspended": "awaiting_approval",
+    "step.ready": "ready",
+    "step.retry_scheduled": "backoff",
+    "step.lease_expired": "ready",
+    "step.succeeded": "succeeded",
+    "step.failed": "failed",
+    "step.rejected": "rejected",
+    "step.escalated": "escalated",
+    "step.cancelled": "cancelled",
+    "step.skipped": "skipped",
+    "step.revoked": "ready",
+    "step.retried": "ready",
+    "step.rerouted": "ready",
+    "step.supply_accepted": "ready",
+    "step.settled": "ready",
+}
+_IS_EFFECT_OPEN: Mapping[str, bool] = {
+    "effect.started": True,
+    "effect.unknown": True,
+    "effect.succeeded": False,
+    "effect.failed": False,
+    "effect.reconciled": False,
+    "effect.compensated": False,
+}
+
+
+@dataclass(slots=True)
+class Fold:
+    """A run as far as its stream was read."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    steps: dict[Key, PastStep] = field(default_factory=dict)
+    effects: dict[str, bool] = field(default_factory=dict)
+    ended: int = 0
+
+    @property
+    def past(self) -> list[PastStep]:
+        """Return every step that was ever started."""
+        return list(self.steps.values())
+
+    @property
+    def has_open_effect(self) -> bool:
+        """Whether anything outside may have happened that nobody has settled."""
+        return any(self.effects.values())
+
+    def outputs(self) -> dict[str, Any]:
+        """Return `steps` as the expressions of the whole run see it."""
+        done = [s for s in self.past if s.state == "succeeded" and "/" not in s.path]
+        done.sort(key=lambda step: step.iteration)
+        return {step.path: {"outputs": step.output} for step in done}
+
+    def happened(self, type: str, subject: str, payload: Mapping[str, Any]) -> bool:
+        """Take over an event that no move made, and say whether it changed any step.
+
+        Raises LookupError for a step that was never started.
+        """
+        if type in _IS_EFFECT_OPEN:
+            self.effects[subject] = _IS_EFFECT_OPEN[type]
+        if type not in _BECOMES:
+            return False
+        key, state = key_of(str(payload["step"])), _BECOMES[type]
+        if key not in self.steps and state == "cancelled":
+            return False
+        error = str(payload.get("code", "")) if state in {*FINAL, "escalated"} else ""
+        output = payload.get("output", {})
+        self._put(replace(self.steps[key], state=state, output=output, error_code=error))
+        return True
+
+    def asked(self, ask: Ask, state: str) -> None:
+        """Take over that a move started a step or a block."""
+        task = as_stored(dict(ask.task))
+        step = PastStep(ask.path, ask.iteration, state, agent=ask.agent, kind=ask.kind, task=task)
+        self._put(step)
+
+    def settled(self, settled: Settled) -> None:
+        """Take over that a move skipped a step, ended a block or left it to a person."""
+        key, finish = (settled.path, settled.iteration), settled.finish
+        step = self.steps.get(key, PastStep(*key, "blocked", kind=settled.kind))
+        output, error = as_stored(dict(finish.output)), finish.error_code
+        self._put(replace(step, state=finish.state, output=output, error_code=error))
+
+    def moved(self, key: Key, state: str) -> None:
+        """Take over that a move cancelled a step, or let a block go on."""
+        self._put(replace(self.steps[key], state=state, error_code=""))
+
+    def _put(self, step: PastStep) -> None:
+        if step.state in FINAL:
+            self.ended += 1
+            step = replace(step, order=self.ended)
+        self.steps[step.path, step.iteration] = step

@@ -1,0 +1,104 @@
+"""The tool `plan.approve`: people agree to how a run goes on.
+
+It changes nothing outside. A pattern asks for it where a plan or a handoff needs people, and it
+takes the one road every action takes: policy, gate, warrant, effect.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit.canonical import canonical_bytes
+from governance.adapters import ExhibitDraft, Facts
+from orchestrator.runners.base import Proposal
+
+SLUG = "plan.approve"
+NAME = "Approve a plan"
+DESCRIPTION = "Lets a run go on with a plan, or with a handoff, that people were shown."
+MOST_CHARACTERS = 200_000
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["step", "question", "plan"],
+    "properties": {
+        "step": {"type": "string", "maxLength": 200},
+        "question": {"type": "string", "maxLength": 4000},
+        "plan": {"type": "string", "maxLength": MOST_CHARACTERS},
+    },
+}
+
+
+def proposal(step: str, task: Mapping[str, Any]) -> Proposal:
+    """Return the question that the step asks; what people approve is the whole task, as text."""
+    question = str(task.get("question") or _("May the run go on like this?"))
+    plan = {key: part for key, part in task.items() if key != "question"}
+    arguments = {"step": step, "question": question, "plan": canonical_bytes(plan).decode()}
+    return Proposal(SLUG, arguments, rationale=question)
+
+
+class ApprovalAdapter:
+    """Performs nothing: that people agreed is the whole effect."""
+
+    slug = SLUG
+    cedar_action = "plan.approve"
+    effect_class = "natural"
+
+    def collect(self, arguments: Mapping[str, Any]) -> Facts:
+        """Return the step as the resource; nothing outside can drift."""
+        return Facts(pins={}, facts={}, resource_type="Step", resource_id=arguments["step"])
+
+    def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
+        """Say at which step the run would go on."""
+        return _("Let the run go on at step “%(step)s”") % {"step": arguments["step"]}
+
+    def preview(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Sequence[ExhibitDraft]:
+        """Show the question and everything that is approved with it."""
+        content = {"question": arguments["question"], "plan": json.loads(arguments["plan"])}
+        return [ExhibitDraft(_("Plan"), "plan", content, trust="agent")]
+
+    def delta(
+        self,
+        arguments: Mapping[str, Any],
+        before: Mapping[str, str],
+        after: Mapping[str, str],
+    ) -> Sequence[ExhibitDraft]:
+        """Return nothing: nothing is pinned."""
+        return []
+
+    def compensation(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Return nothing: nothing outside changes."""
+        return {}
+
+    def perform(
+        self,
+        arguments: Mapping[str, Any],
+        pins: Mapping[str, str],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Change nothing; repeating it changes nothing either."""
+        return {}
+
+    def probe(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
+    ) -> Mapping[str, Any] | None:
+        """Return that it happened, because it always has."""
+        return {}
+
+    def compensate(
+        self,
+        arguments: Mapping[str, Any],
+        response: Mapping[str, Any],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Undo nothing."""
+        return {}

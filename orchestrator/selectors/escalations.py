@@ -1,0 +1,138 @@
+"""What people can do about a run as it stands, and what they need to know for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from governance.models import Agent, Domain, EffectState, Gate, GateState, Lifecycle
+from governance.selectors import people
+from orchestrator.models import MOST_HUMAN_RETRIES, RUN_TRANSITIONS, RunState, Step, StepState
+from orchestrator.runners.supply import SLUG as SUPPLY
+from orchestrator.selectors.run_view import EffectRow, RunView, StepRow
+from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.undoing import is_pivot, is_read
+
+_IN_DOUBT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN})
+_DONE = frozenset({EffectState.SUCCEEDED, EffectState.RECONCILED})
+_OPEN = frozenset({RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What somebody who operates runs may do with the whole run now."""
+
+    cancel: bool = False
+    pause: bool = False
+    resume: bool = False
+    roll_back: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to do."""
+        return self.cancel or self.pause or self.resume or self.roll_back
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A step that needs a person: what failed, what is in doubt, and the verbs that are open.
+
+    `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
+    """
+
+    step: StepRow
+    is_undo: bool
+    doubt: EffectRow | None
+    offer: UUID | None
+    verbs: Sequence[str]
+    retries_left: int
+    agents: Sequence[tuple[UUID, str]]
+
+
+def controls_of(run: RunView, person: Any, domain: Domain, definition: Definition) -> Controls:
+    """Return what the person may do with the run; nothing without `operate_runs`."""
+    if "operate_runs" not in people.permissions_for(person, domain):
+        return Controls()
+    onward = frozenset[str]() if run.ending else RUN_TRANSITIONS[run.state]
+    return Controls(
+        cancel=RunState.CANCELLING in onward,
+        pause=RunState.PAUSED in onward,
+        resume=run.state == RunState.PAUSED,
+        roll_back=run.state == RunState.ESCALATED
+        and not run.ending
+        and _undoable(run, definition),
+    )
+
+
+def packets_of(
+    run: RunView, person: Any, domain: Domain, definition: Definition
+) -> tuple[Packet, ...]:
+    """Return every step of the run that needs a person, for one who may do something about it."""
+    stuck = [step for step in run.steps if step.state == StepState.ESCALATED]
+    may = "operate_runs" in people.permissions_for(person, domain)
+    if not stuck or not may or run.state not in _OPEN:
+        return ()
+    rows = Step.objects.filter(pk__in=[step.id for step in stuck]).select_related("undoes")
+    known = {row.pk: row for row in rows}
+    return tuple(_packet(run, step, known[step.id], definition) for step in stuck)
+
+
+def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> Packet:
+    doubt = _doubt(run, row)
+    offer = _offer(run, step)
+    left = MOST_HUMAN_RETRIES - row.human_retries
+    return Packet(
+        step=step,
+        is_undo=row.undoes_id is not None,
+        doubt=doubt,
+        offer=offer,
+        verbs=tuple(_verbs(row, definition, in_doubt=doubt is not None, is_offered=bool(offer))),
+        retries_left=max(0, left),
+        agents=_others(run, row),
+    )
+
+
+def _verbs(row: Step, definition: Definition, *, in_doubt: bool, is_offered: bool) -> list[str]:
+    is_undo, may_begin = row.undoes_id is not None, row.human_retries < MOST_HUMAN_RETRIES
+    known = not in_doubt
+    open_now = {
+        "reconcile": in_doubt,
+        "retry": known and may_begin,
+        "reroute": known and may_begin and not is_undo,
+        "supply_output": known and not is_undo and not is_offered,
+        "skip": is_undo or (known and not is_read(definition, row.path)),
+        "fail": True,
+    }
+    return [verb for verb, is_open in open_now.items() if is_open]
+
+
+def _doubt(run: RunView, row: Step) -> EffectRow | None:
+    in_doubt = (effect for effect in run.effects if effect.state in _IN_DOUBT)
+    if row.undoes_id:
+        return next((effect for effect in in_doubt if effect.id == row.undoes_id), None)
+    return next((effect for effect in in_doubt if effect.action_id == row.action_id), None)
+
+
+def _offer(run: RunView, step: StepRow) -> UUID | None:
+    offered = Gate.objects.filter(
+        action__run_id=run.id,
+        action__step_path=step.path,
+        action__tool=SUPPLY,
+        state=GateState.PENDING,
+    )
+    return offered.values_list("pk", flat=True).first()
+
+
+def _others(run: RunView, row: Step) -> list[tuple[UUID, str]]:
+    active = Agent.objects.filter(domain_id=run.domain_id, lifecycle=Lifecycle.ACTIVE)
+    others = active.order_by("name", "version")
+    return [
+        (agent.pk, f"{agent.name} {agent.version}") for agent in others if agent.pk != row.agent_id
+    ]
+
+
+def _undoable(run: RunView, definition: Definition) -> bool:
+    done = [effect for effect in run.effects if effect.state in _DONE]
+    if any(is_pivot(definition, effect.step_path) for effect in done):
+        return False
+    return any(e.undoable for e in run.effects if e.state in _DONE | {EffectState.UNKNOWN})

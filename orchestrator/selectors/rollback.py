@@ -1,0 +1,66 @@
+"""What became of every effect of a run: the statement a run ends with (engine.md 5.7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from governance.models import Effect, EffectState, Reversibility
+from orchestrator.models import Step
+
+Word = Literal[
+    "undone", "to_undo", "not_undone", "in_place", "unknown", "under_way", "no_trace", "never"
+]
+# What leaves nothing behind that anybody would have to undo.
+HARMLESS: frozenset[Word] = frozenset({"undone", "no_trace", "never"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """One effect of a run and what became of it. `detail` says why it could not be undone."""
+
+    effect_id: UUID
+    step_path: str
+    tool: str
+    sentence: str
+    commit_seq: int | None
+    word: Word
+    detail: str
+
+
+def statement_of(run_id: UUID) -> Sequence[Fate]:
+    """Return the fate of every effect of the run, the one committed last first."""
+    effects = Effect.objects.filter(run_id=run_id).select_related("action__tool", "undoing")
+    ordered = sorted(effects, key=lambda effect: (-(effect.commit_seq or 0), effect.started_at))
+    return [_fate(effect) for effect in ordered]
+
+
+def _fate(effect: Effect) -> Fate:
+    undoing: Step | None = getattr(effect, "undoing", None)
+    return Fate(
+        effect_id=effect.pk,
+        step_path=effect.action.step_path,
+        tool=effect.action.tool.name,
+        sentence=effect.action.sentence,
+        commit_seq=effect.commit_seq,
+        word=_word(effect, undoing),
+        detail=undoing.error_detail if undoing else effect.error,
+    )
+
+
+_BY_STATE: Mapping[str, Word] = {
+    EffectState.COMPENSATED: "undone",
+    EffectState.FAILED: "never",
+    EffectState.UNKNOWN: "unknown",
+    EffectState.IN_FLIGHT: "under_way",
+}
+
+
+def _word(effect: Effect, undoing: Step | None) -> Word:
+    if effect.state in _BY_STATE:
+        return _BY_STATE[effect.state]
+    if effect.action.tool.reversibility == Reversibility.READ_ONLY:
+        return "no_trace"
+    if undoing is None:
+        return "in_place"
+    return "not_undone" if undoing.finished_at or undoing.error_code else "to_undo"

@@ -1,0 +1,52 @@
+"""What a turn is asked, and whether its answer can be kept and fits the question."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit.canonical import canonical_bytes
+from orchestrator.models import Step
+from orchestrator.patterns.children import misfit
+from orchestrator.patterns.registry import pattern_named
+from orchestrator.runners.base import AgentFailedError
+from orchestrator.workflow.definition import Definition
+
+# An event carries the output, so that a run can be replayed; larger things are exhibits.
+MOST_BYTES = 131_072
+INVALID = "invalid_answer"
+
+
+def task_of(step: Step) -> Mapping[str, Any]:
+    """Return what the agent is told beside its inputs; after a misfit, what was wrong with it."""
+    task: dict[str, Any] = {key: part for key, part in step.task.items() if key != "each"}
+    last = step.tries.exclude(error_code="").order_by("number").last() if step.attempts else None
+    if last is not None and last.error_code == INVALID:
+        task["error"] = {"code": INVALID, "detail": last.error_detail}
+    return task
+
+
+def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None:
+    """Raise AgentFailedError for an answer that is too large or does not fit `task["answer"]`.
+
+    A pattern that judges answers itself tells its agent what was wrong, and counts.
+    """
+    try:
+        size = len(canonical_bytes(dict(output)))
+    except ValueError as error:
+        detail = _("The agent's output could not be used: %(error)s.") % {"error": error}
+        raise AgentFailedError("malformed_output", detail, retryable=False) from None
+    if size > MOST_BYTES:
+        detail = _("The agent's output has %(size)d bytes; at most %(most)d can be kept.")
+        words = {"size": size, "most": MOST_BYTES}
+        raise AgentFailedError("output_too_large", detail % words, retryable=False)
+    schema = step.task.get("answer")
+    if schema is None or _is_judged_by_its_block(step, definition):
+        return
+    if fault := misfit(output, schema, INVALID):
+        raise AgentFailedError(fault.code, fault.detail, retryable=True)
+
+
+def _is_judged_by_its_block(step: Step, definition: Definition) -> bool:
+    around = definition.line_of(step.path)[:-1]
+    return bool(around) and getattr(pattern_named(around[-1].pattern), "judges_answers", False)

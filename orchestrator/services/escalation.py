@@ -1,0 +1,304 @@
+"""What people do about a step that needs a person (engine.md 5.6, S26 to S28, R9, R10, R18).
+
+Every verb is one transaction with one event that names the person and their reason. A step whose
+effect is in doubt is settled first (`reconcile`); until then it neither begins again nor ends.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from audit.services.events import recording
+from audit.types import Actor
+from governance.models import Agent, Effect, EffectState, Gate, GateState, Lifecycle, Person
+from governance.refusals import Invalid, Refusal
+from governance.services import effects, gates
+from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
+from orchestrator.runners.supply import SLUG as SUPPLY
+from orchestrator.services import rollback, runs, steps
+from orchestrator.services.definitions import definition_of
+from orchestrator.services.history import tell_run
+from orchestrator.services.operators import checked
+from orchestrator.services.refused import refusals_recorded
+from orchestrator.services.run_states import move
+from orchestrator.services.step_rows import agent_of
+from orchestrator.workflow.plain_json import refuse_unstorable
+from orchestrator.workflow.undoing import is_read
+
+_IN_DOUBT = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
+_OPEN_TO_VERBS = (RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An escalated step in the hands of a person, its run locked."""
+
+    step: Step
+    run: Run
+    actor: Actor
+    reason: str
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether the step undoes an effect instead of doing something."""
+        return self.step.undoes_id is not None
+
+
+def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
+    """Let the step begin again with fresh attempts, at most three times; the agent is told why.
+
+    A step that had an approved action goes on with that, without another turn.
+    """
+    with _taken(run_id, step_id, "retry", person, reason) as taken:
+        refuse_in_doubt(taken.step)
+        refuse_without_worker(taken.step)
+        note = {} if taken.is_undo else {"note": taken.reason}
+        steps.take_up(
+            taken.step,
+            taken.actor,
+            "step.retried",
+            counted=True,
+            changes=note,
+            reason=taken.reason,
+        )
+        _go_on(taken)
+
+
+def reroute(*, run_id: UUID, step_id: UUID, agent_id: UUID, person: Person, reason: str) -> None:
+    """Give the step to another active agent of the domain, which begins with a turn of its own.
+
+    What the agent before it proposed is left; policy judges what the new one proposes.
+    """
+    with _taken(run_id, step_id, "reroute", person, reason) as taken:
+        refuse_in_doubt(taken.step)
+        refuse_for_undo(taken.step)
+        refuse_without_worker(taken.step)
+        agent = _other_agent(taken, agent_id)
+        anew: dict[str, Any] = {
+            "agent": agent,
+            "action": None,
+            "held_output": {},
+            "note": taken.reason,
+        }
+        said = {"reason": taken.reason, "agent": agent.name, "agent_id": str(agent.pk)}
+        steps.take_up(taken.step, taken.actor, "step.rerouted", counted=True, changes=anew, **said)
+        _go_on(taken)
+
+
+def skip(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
+    """Let the run go on without the step.
+
+    Refused where its output is needed: by `success` or by an expression of another step. An
+    undo may always be skipped; what it was for stays.
+    """
+    with _taken(run_id, step_id, "skip", person, reason) as taken:
+        if not taken.is_undo:
+            refuse_in_doubt(taken.step)
+            refuse_around_others(taken.step)
+            _refuse_if_read(taken)
+        steps.skip(taken.step, taken.actor, reason=taken.reason)
+        _go_on(taken)
+
+
+def fail(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
+    """Say that the step has failed; the file says what follows, rolling back included.
+
+    Of an undo it says that what was done stays, and that ends the run.
+    """
+    with _taken(run_id, step_id, "fail", person, reason) as taken:
+        if taken.is_undo:
+            rollback.close(taken.run, "compensation_failed", taken.reason)
+        else:
+            refuse_around_others(taken.step)
+            steps.fail(taken.step, "failed_by_person", taken.reason, taken.actor)
+            _go_on(taken)
+
+
+def reconcile(
+    *,
+    run_id: UUID,
+    step_id: UUID,
+    happened: bool,
+    response: Mapping[str, Any] | None = None,
+    person: Person,
+    reason: str,
+) -> None:
+    """Settle an effect in doubt: it happened, with this response, or it did not.
+
+    The step goes on from there: it is done, or its action is proposed anew. An undo goes on, or
+    is not needed.
+    """
+    with _taken(run_id, step_id, "reconcile", person, reason) as taken:
+        effect = _effect_in_doubt(taken.step)
+        if effect is None:
+            raise Refusal("not_in_doubt", _("It is known how the effect of this step ended."))
+        _settle(effect, taken, person, happened=happened, response=_plain(response or {}))
+        said: dict[str, Any] = {"reason": taken.reason, "happened": happened}
+        if taken.is_undo and not happened:
+            steps.skip(taken.step, taken.actor, **said)
+        else:
+            steps.take_up(taken.step, taken.actor, "step.settled", **said)
+        _go_on(taken)
+
+
+def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
+    """End a run that needs a person: undo what it did, whatever its file says of that.
+
+    Refused when there is nothing to undo, and after a point of no return.
+    """
+    with refusals_recorded(run_id=run_id, verb="roll_back", person=person):
+        said = checked(run=_run(run_id), person=person, reason=reason)
+        with recording():
+            run = runs.lock(run_id)
+            if run.state != RunState.ESCALATED or run.ending:
+                raise Refusal("not_escalated", _("The run does not need a person to decide."))
+            if rollback.past_pivot(run):
+                detail = _("The run has passed its point of no return; it can only go forward.")
+                raise Refusal("past_pivot", detail)
+            if not rollback.undoable(run):
+                raise Refusal("nothing_to_undo", _("The run did nothing that could be undone."))
+            actor = Actor.person(person.pk)
+            rollback.begin(run, RunState.FAILED, "rolled_back", said, undoes=True, actor=actor)
+
+
+def refuse_unless_escalated(run: Run, step: Step) -> None:
+    """Raise Refusal unless people may decide about this step now."""
+    if step.state != StepState.ESCALATED or run.state not in _OPEN_TO_VERBS:
+        detail = _("Step %(path)s does not need a person: it is %(state)s.")
+        words = {"path": step.path, "state": step.get_state_display().lower()}
+        raise Refusal("not_escalated", detail % words)
+
+
+def refuse_in_doubt(step: Step) -> None:
+    """Raise Refusal while nobody knows how the effect of the step ended."""
+    if _effect_in_doubt(step):
+        detail = _("Nobody knows whether the effect of step %(path)s happened; settle that first.")
+        raise Refusal("effect_in_doubt", detail % {"path": step.path})
+
+
+def refuse_without_worker(step: Step) -> None:
+    """Raise Refusal for a block, or a step nobody was asked for: no agent could begin it."""
+    if step.kind == StepKind.BLOCK or step.agent_id is None:
+        detail = _(
+            "Nobody works on step %(path)s itself; decide about what is inside, or fail it."
+        )
+        raise Refusal("nobody_works_on_it", detail % {"path": step.place})
+
+
+def refuse_around_others(step: Step) -> None:
+    """Raise Refusal for a block while something inside of it has not ended."""
+    inside = Step.objects.filter(run=step.run_id, path__startswith=f"{step.place}/")
+    if step.kind == StepKind.BLOCK and inside.exclude(state__in=STEP_FINAL).exists():
+        detail = _("Block %(path)s is not decided by itself while steps inside have not ended.")
+        raise Refusal("steps_inside", detail % {"path": step.place})
+
+
+def refuse_for_undo(step: Step) -> None:
+    """Raise Refusal for a compensation step, which no agent does and which has no output."""
+    if step.undoes_id:
+        detail = _("An undo is done by its tool; try it again, skip it, or close the run.")
+        raise Refusal("not_for_undo", detail)
+
+
+def step_of(run_id: UUID, step_id: UUID) -> Step:
+    """Return the run's step; raises Refusal `not_found` (404)."""
+    found = Step.objects.select_related("run__domain", "agent").filter(pk=step_id, run_id=run_id)
+    step = found.first()
+    if step is None:
+        raise Refusal("not_found", _("The run has no such step."), status=404)
+    return step
+
+
+@contextmanager
+def _taken(run_id: UUID, step_id: UUID, verb: str, person: Person, reason: str) -> Iterator[Taken]:
+    with refusals_recorded(run_id=run_id, verb=verb, person=person):
+        said = checked(run=step_of(run_id, step_id).run, person=person, reason=reason)
+        with recording():
+            run = runs.lock(run_id)
+            step = step_of(run_id, step_id)
+            refuse_unless_escalated(run, step)
+            yield Taken(step, run, Actor.person(person.pk), said)
+
+
+def _run(run_id: UUID) -> Run:
+    return Run.objects.select_related("domain").get(pk=run_id)
+
+
+def _effect_in_doubt(step: Step) -> Effect | None:
+    found = Effect.objects.filter(state__in=_IN_DOUBT)
+    if step.undoes_id:
+        return found.filter(pk=step.undoes_id).first()
+    return found.filter(action=step.action_id).first() if step.action_id else None
+
+
+def _refuse_if_read(taken: Taken) -> None:
+    if is_read(definition_of(taken.run.workflow_id), taken.step.path):
+        detail = _("Other parts of the workflow need the output of step %(path)s; supply one.")
+        raise Refusal("output_needed", detail % {"path": taken.step.path})
+
+
+def _other_agent(taken: Taken, agent_id: UUID) -> Agent:
+    active = Agent.objects.filter(domain_id=taken.run.domain_id, lifecycle=Lifecycle.ACTIVE)
+    agent = active.filter(pk=agent_id).exclude(pk=agent_of(taken.step).pk).first()
+    if agent is None:
+        detail = _("Choose another agent of this domain that is active.")
+        errors = [{"pointer": "/agent", "detail": detail}]
+        raise Invalid("unknown_agent", detail, errors=errors)
+    return agent
+
+
+def _plain(response: Mapping[str, Any]) -> dict[str, Any]:
+    plain = dict(response)
+    try:
+        refuse_unstorable(plain)
+    except ValueError as error:
+        errors = [{"pointer": "/response", "detail": str(error)}]
+        raise Invalid("invalid_response", str(error), errors=errors) from None
+    return plain
+
+
+def _settle(
+    effect: Effect, taken: Taken, person: Person, *, happened: bool, response: dict[str, Any]
+) -> None:
+    if effect.state == EffectState.IN_FLIGHT:
+        # Its workers were lost too often, so the step needs a person before the effect does.
+        effects.mark_unknown(
+            effect_id=effect.pk, fence=effect.fence, error=taken.step.error_detail
+        )
+    effects.reconcile(
+        effect_id=effect.pk,
+        person=person,
+        happened=happened,
+        note=taken.reason,
+        response=response,
+    )
+
+
+def _go_on(taken: Taken) -> None:
+    """Let the run follow the step it waited for; a paused one waits until it is resumed."""
+    _withdraw_offers(taken)
+    step = Step.objects.select_related("run").get(pk=taken.step.pk)
+    if step.state == StepState.READY:
+        steps.ring(step)
+    if taken.is_undo:
+        rollback.take_up(taken.run)
+        return
+    if taken.run.state == RunState.ESCALATED:
+        move(taken.run, RunState.RUNNING, error_code="", error_detail="")
+        tell_run(taken.run, "run.resumed", taken.actor, reason=taken.reason)
+    runs.advance(run_id=taken.run.pk)
+
+
+def _withdraw_offers(taken: Taken) -> None:
+    offered = Gate.objects.filter(
+        action__run_id=taken.run.pk,
+        action__step_path=taken.step.place,
+        action__tool=SUPPLY,
+        state=GateState.PENDING,
+    )
+    for gate_id in list(offered.values_list("pk", flat=True)):
+        gates.cancel(gate_id=gate_id, actor=taken.actor, reason=taken.reason)

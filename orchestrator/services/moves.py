@@ -1,0 +1,125 @@
+"""Makes a move: rows of steps begin, become ready or end, and the stream says so.
+
+Joins the caller's `recording()`, which holds the run. What a move says is told in the order of
+`orchestrator.history.telling`, so that replay can lay it beside what it derives.
+"""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance.models import Effect, EffectState, Gate, GateState
+from governance.services import gates
+from orchestrator.history import telling
+from orchestrator.history.places import Key
+from orchestrator.models import AttemptKind, Run, Step, StepKind, StepState
+from orchestrator.patterns.base import Ask, PastStep, Start
+from orchestrator.patterns.changes import Settled, TreeMove
+from orchestrator.services import claims, steps
+from orchestrator.services.claims import Claim
+from orchestrator.services.history import ENGINE, tell_run, tell_step
+from orchestrator.services.intake import agents_of
+from orchestrator.services.step_rows import Asked
+from orchestrator.workflow.definition import Definition
+
+OPEN_EFFECTS = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
+# In the order of PastStep's own fields; a wide fan has a thousand of these rows.
+_PAST = (
+    "path",
+    "iteration",
+    "state",
+    "output",
+    "error_code",
+    "alias",
+    "kind",
+    "task",
+    "order",
+)
+
+
+def past_of(run: Run) -> list[PastStep]:
+    """Return what became of every step that was ever started, in any order: none of it counts.
+
+    An undo is no part of what a pattern decides about.
+    """
+    rows = run.steps.filter(undoes__isnull=True).exclude(state=StepState.BLOCKED)
+    return [PastStep(*row) for row in rows.values_list(*_PAST)]
+
+
+def make(run: Run, definition: Definition, move: TreeMove, worker: str) -> Claim | None:
+    """Make the move; the worker, if there is one, gets the claim on a step that becomes ready."""
+    rows = _rows_of(run, move)
+    for note in move.notes:
+        event = telling.of_note(note)
+        tell_run(run, event.type, ENGINE, **event.payload)
+    for key in move.resumed:
+        steps.resume_block(rows[key])
+        _tell(rows[key], telling.of_resumed(key))
+    for ask in move.begun:
+        rows[ask.path, ask.iteration] = step = steps.begin(run, ask)
+        _tell(step, telling.of_begun(ask))
+    for settled in move.settled:
+        _settle(run, rows, settled)
+    for key in move.cancel:
+        _cancel(rows[key])
+    return _start(run, definition, move.move, worker) if isinstance(move.move, Start) else None
+
+
+def _withdraw_gates(run: Run, steps_asking: list[Any], reason: str) -> None:
+    """Take back every question to people that was asked for the actions of these steps."""
+    waiting = Gate.objects.filter(
+        action__run_id=run.pk, action__in=steps_asking, state=GateState.PENDING
+    )
+    for gate_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
+        gates.cancel(gate_id=gate_id, actor=ENGINE, reason=reason)
+
+
+def _rows_of(run: Run, move: TreeMove) -> dict[Key, Step]:
+    """Return the rows that the move ends or resumes."""
+    keys = {*move.cancel, *move.resumed, *((s.path, s.iteration) for s in move.settled)}
+    if not keys:
+        return {}
+    paths = {path for path, _iteration in keys}
+    found = run.steps.filter(path__in=paths, undoes__isnull=True).select_related("run")
+    return {key: step for step in found if (key := (step.path, step.iteration)) in keys}
+
+
+def _cancel(step: Step) -> None:
+    """End a step that lost; what it is doing outside is never abandoned, so that may finish."""
+    if Effect.objects.filter(action=step.action_id, state__in=OPEN_EFFECTS).exists():
+        tell_step(step, "step.spared", ENGINE)
+        return
+    was, reason = step.state, _("The step is not needed any more.")
+    steps.cancel(step, because="not_needed")
+    if was == StepState.AWAITING_APPROVAL:
+        _withdraw_gates(step.run, [step.action_id], reason)
+
+
+def _settle(run: Run, rows: dict[Key, Step], settled: Settled) -> None:
+    key = settled.path, settled.iteration
+    step = rows[key] = rows.get(key) or steps.place(run, *key, settled.kind)
+    steps.settle(step, settled.finish)
+    _tell(step, telling.of_settled(settled), detail=settled.finish.detail)
+
+
+def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim | None:
+    ready = steps.make_ready(run, _asked(run, definition, list(start.steps)))
+    places = {(step.path, step.iteration): step for step in ready}
+    for ask in start.steps:
+        _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
+    work = [step for step in ready if step.kind != StepKind.TIMER]
+    if not worker or not work:
+        steps.ring_all(work)
+        return None
+    first, *others = work
+    steps.ring_all(others)
+    return claims.claim(step_id=first.pk, kind=AttemptKind.TURN, worker=worker)
+
+
+def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:
+    agents = agents_of(run.domain_id, definition)
+    return [Asked(ask, agents[ask.agent] if ask.agent else None) for ask in asks]
+
+
+def _tell(step: Step, event: telling.Told, **words: Any) -> None:
+    tell_step(step, event.type, ENGINE, **{**event.payload, **words})

@@ -1,0 +1,100 @@
+"""Rows for the steps that a move asks for. The outermost sequence has its rows since intake."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models.functions import Now
+
+from governance.models import Agent
+from orchestrator.history.places import Key, key_of
+from orchestrator.models import Run, Step, StepKind, StepState
+from orchestrator.patterns.base import Ask
+from orchestrator.workflow.definition import duration
+from orchestrator.workflow.plain_json import as_stored
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step of the outermost sequence before anybody is asked; a block has no agent."""
+
+    path: str
+    alias: str
+    agent: Agent | None
+    is_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a move asks for, and the agent that its alias means; a timer has none."""
+
+    ask: Ask
+    agent: Agent | None = None
+
+
+def agent_of(step: Step) -> Agent:
+    """Return the agent that works on the step, loaded; a block or a timer has none."""
+    if step.agent is None:
+        raise TypeError(f"nobody works on a step of kind {step.kind}")
+    return step.agent
+
+
+def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
+    """Return the outermost sequence, blocked, in the order of the file."""
+    return [
+        Step(
+            run=run,
+            path=node.path,
+            position=position,
+            kind=StepKind.BLOCK if node.is_block else StepKind.TURN,
+            agent=node.agent,
+            alias=node.alias,
+        )
+        for position, node in enumerate(plan)
+    ]
+
+
+def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
+    """Return those of the steps that wait since intake."""
+    outermost = [path for path, iteration in keys if "/" not in path and not iteration]
+    if not outermost:
+        return {}
+    found = run.steps.filter(path__in=outermost, state=StepState.BLOCKED).select_related("run")
+    return {(step.path, step.iteration): step for step in found}
+
+
+def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
+    """Return new rows, not saved yet. A timer is never ready: it runs until its time has come."""
+    places = _places(run, [one.ask.path for one in asked])
+    return [
+        Step(run=run, position=places[_outermost(one.ask.path)], **_fields(one, state))
+        for one in asked
+    ]
+
+
+def _fields(asked: Asked, state: StepState) -> Mapping[str, Any]:
+    ask = asked.ask
+    fields: dict[str, Any] = {
+        "path": ask.path,
+        "iteration": ask.iteration,
+        "kind": ask.kind,
+        "agent": asked.agent,
+        "alias": ask.agent,
+        "task": as_stored(dict(ask.task)),
+        "state": state,
+    }
+    if ask.kind == "timer":
+        until = Now() + duration(ask.task["after"])
+        fields |= {"state": StepState.RUNNING, "started_at": Now(), "not_before": until}
+    return fields
+
+
+def _places(run: Run, paths: Sequence[str]) -> dict[str, int]:
+    """Return where in the file's outermost sequence each step stands, as its page lists it."""
+    names = {_outermost(path) for path in paths}
+    rows = run.steps.filter(path__in=names, iteration=0)
+    return dict(rows.values_list("path", "position"))
+
+
+def _outermost(path: str) -> str:
+    return key_of(path.partition("/")[0])[0]

@@ -1,0 +1,52 @@
+"""What the patterns say about the fields of their blocks in a file."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.patterns.concurrent import checks as concurrent
+from orchestrator.patterns.group_chat import checks as group_chat
+from orchestrator.patterns.group_chat import rules as group_chat_rules
+from orchestrator.patterns.handoff import checks as handoff
+from orchestrator.patterns.handoff import rules as handoff_rules
+from orchestrator.patterns.magentic import checks as magentic
+from orchestrator.patterns.magentic import rules as magentic_rules
+from orchestrator.workflow.definition import StepPlan
+from orchestrator.workflow.source import Place
+
+Options = Mapping[str, Any]
+Found = Iterator[tuple[Place, str]]
+Expressions = Iterator[tuple[Place, str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """How one pattern's fields are read: what is wrong, which CEL they hold, whom they ask."""
+
+    problems: Callable[[Options], Found]
+    expressions: Callable[[Options], Expressions]
+    agents_named: Callable[[Options], frozenset[str]]
+
+
+_PLAIN = Fields(lambda _: iter(()), lambda _: iter(()), lambda _: frozenset())
+_FIELDS: Mapping[str, Fields] = {
+    "concurrent": Fields(concurrent.problems, concurrent.expressions, concurrent.agents_named),
+    "group_chat": Fields(
+        group_chat.problems, group_chat.expressions, group_chat_rules.agents_named
+    ),
+    "handoff": Fields(handoff.problems, handoff.expressions, handoff_rules.agents_named),
+    "magentic": Fields(magentic.problems, magentic.expressions, magentic_rules.agents_named),
+}
+
+
+def agents_in(step: StepPlan) -> frozenset[str]:
+    """Return the aliases of everybody a step or a block may ask, with what is in it."""
+    if not step.pattern:
+        return frozenset({step.agent})
+    inner = (agents_in(child) for child in step.steps)
+    return fields_of(step.pattern).agents_named(step.options).union(*inner)
+
+
+def fields_of(pattern: str) -> Fields:
+    """Return how the fields of a block are read; a sequence has none of its own."""
+    return _FIELDS.get(pattern, _PLAIN)

@@ -1,0 +1,87 @@
+"""Drives runs to their end in this process, as workers and a steward would together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestrator.models import Run, Step
+from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat
+from orchestrator.runners.registry import runners
+from orchestrator.services import execution, turns
+from tests.factories import governance
+from tests.factories import orchestrator as make
+from tests.factories.orchestrator import WORKER
+from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS
+from tests.orchestrator.cells.player import answer
+
+PLAYER = "player"
+
+
+class PlayerRunner:
+    """The agent of these tests, without a program around it."""
+
+    name = PLAYER
+    version = "1"
+
+    def run(self, request: AgentRequest, heartbeat: Heartbeat) -> AgentResult:
+        """Answer at once; `config.answers` may hold other answers for the first tries."""
+        heartbeat()
+        plain = {
+            "agent": request.agent_slug,
+            "step": request.step_path,
+            "task": request.task,
+            "inputs": dict(request.inputs),
+            "context": dict(request.context),
+        }
+        return AgentResult(output={**answer(plain), **request.config.get("output", {})})
+
+
+@contextmanager
+def player_installed() -> Iterator[None]:
+    """Let agents be played."""
+    runners()[PLAYER] = (PlayerRunner(), "player 1 (test)")
+    try:
+        yield
+    finally:
+        del runners()[PLAYER]
+
+
+def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
+    """Register everybody who works in the files."""
+    for slug in AGENTS:
+        governance.agent(
+            home.domain,
+            home.ada,
+            home.sam,
+            slug=slug,
+            name=slug.capitalize(),
+            runner=runner,
+            runner_config=config,
+        )
+
+
+def begun(home: governance.House, pattern: str, **fields: Any) -> Run:
+    """Start a run of the file for a pattern."""
+    steps = FILES[pattern]()
+    fields = {"agents": {slug: {"ref": f"{slug}@1"} for slug in agents_of(steps)}, **fields}
+    return make.start(make.workflow(home, *steps, **fields), home.ines, INPUTS)
+
+
+def agents_of(value: Any) -> list[str]:
+    """Return who of the cast is named anywhere in a file."""
+    text = str(value)
+    return [slug for slug in AGENTS if f"'{slug}'" in text]
+
+
+def worked_off(run: Run, most: int = 200) -> Run:
+    """Do what there is to do until nothing is; people's part is left to them."""
+    for _ in range(most):
+        ready = Step.objects.filter(run=run, state="ready").order_by("created_at").first()
+        if ready is None:
+            run.refresh_from_db()
+            return run
+        if ready.action_id:
+            execution.execute(step_id=ready.pk, worker=WORKER)
+        else:
+            turns.drive(step_id=ready.pk, worker=WORKER)
+    raise AssertionError("there is always more to do")

@@ -1,0 +1,3 @@
+from tests.orchestrator.cells.conftest import home
+
+__all__ = ["home"]

@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from tests.factories.governance import house
+from tests.harness.databases import CommittedDatabase
+from tests.harness.workers import Workers
+from tests.orchestrator.kill.stage import Bell, Stage
+
+LEASE_SECONDS = 2
+
+
+@pytest.fixture
+def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
+    environment = {
+        **committed_db.environment,
+        "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
+        "CLAIM_LEASE_SECONDS": str(LEASE_SECONDS),
+    }
+    place = tmp_path / "ledgers"
+    place.mkdir()
+    stage = Stage(house(place), Workers(environment, tmp_path), place, Bell())
+    with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
+        yield stage
+    stage.workers.stop()
+    stage.bell.close()

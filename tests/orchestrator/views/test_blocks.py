@@ -1,0 +1,38 @@
+"""Pages of runs and workflows whose steps are blocks."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.factories.governance import House
+from tests.orchestrator.cells.conftest import home
+from tests.orchestrator.cells.driving import begun, worked_off
+from tests.orchestrator.cells.files import FILES
+
+__all__ = ["home"]
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_a_run_with_blocks_is_shown_under_way_and_at_its_end(
+    home: House, client: Client, pattern: str
+) -> None:
+    client.force_login(home.grace)
+    run = begun(home, pattern)
+    for shown in (run, worked_off(run)):
+        page = client.get(reverse("run", args=[shown.pk]))
+        assert page.status_code == 200
+        for step in run.steps.all():
+            assert step.place in page.content.decode()
+    answer = client.get(reverse("api-run", args=[run.pk]))
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_a_workflow_with_blocks_is_shown_with_everybody_who_works_in_them(
+    home: House, client: Client, pattern: str
+) -> None:
+    client.force_login(home.grace)
+    run = begun(home, pattern)
+    page = client.get(reverse("workflow", args=[run.workflow_id]))
+    assert page.status_code == 200
+    assert "Ann" in page.content.decode()

@@ -5,7 +5,7 @@ its writes carry the epoch of its claim.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import Exists, Max, OuterRef
 from django.db.models.functions import Now
 
+from audit import statements
 from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Agent, Lifecycle
@@ -32,13 +33,18 @@ from orchestrator.services.history import ENGINE, tell_step
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for."""
+    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for.
+
+    `step` is the row as it was taken, with its run and its agent; whether it is still held is
+    for the database to say.
+    """
 
     step_id: UUID
     run_id: UUID
     epoch: int
     attempt_id: int
     worker: str
+    step: Step = field(repr=False, compare=False)
 
 
 def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
@@ -48,18 +54,26 @@ def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
     agent. The run must be running and not paused; for an undo it must be rolled back.
     """
     with recording():
+        return taken(step_id=step_id, kind=kind, worker=worker)
+
+
+def taken(
+    *, step_id: UUID, kind: AttemptKind, worker: str, run: Run | None = None
+) -> Claim | None:
+    """Take a ready step within the caller's `recording()`, which may have read its run."""
+    if kind is AttemptKind.COMPENSATION:
+        step = steps.seize_undo(step_id=step_id, worker=worker)
+    else:
         executing = kind is AttemptKind.EXECUTION
-        if kind is AttemptKind.COMPENSATION:
-            taken = steps.seize_undo(step_id=step_id, worker=worker)
-        else:
-            taken = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
-        if not taken:
-            return None
-        step = Step.objects.select_related("run", "agent").get(pk=step_id)
-        attempt = _open_attempt(step, kind, worker)
-        actor = Actor.agent(step.agent_id)
-        tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
-    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker)
+        step = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
+    if step is None:
+        return None
+    step.run = run or statements.found(Run, {"pk": step.run_id})[0]
+    step.agent = statements.found(Agent, {"pk": step.agent_id})[0]
+    attempt = _open_attempt(step, kind, worker)
+    actor = Actor.agent(step.agent_id)
+    tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
+    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, step)
 
 
 def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
@@ -97,8 +111,15 @@ def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
 
 def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str = "") -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
-    Attempt.objects.filter(pk=claim.attempt_id, outcome=AttemptOutcome.RUNNING).update(
-        outcome=outcome, error_code=code, error_detail=detail, finished_at=Now()
+    statements.changed(
+        Attempt,
+        {"pk": claim.attempt_id, "outcome": AttemptOutcome.RUNNING},
+        {
+            "outcome": outcome,
+            "error_code": code,
+            "error_detail": detail,
+            "finished_at": Now(),
+        },
     )
 
 
@@ -127,10 +148,12 @@ def mark_crashed(step: Step) -> None:
 
 
 def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
-    last = step.tries.aggregate(last=Max("number"))["last"] or 0
-    return Attempt.objects.create(
-        step=step, number=last + 1, kind=kind, epoch=step.epoch, worker=worker
-    )
+    """Begin the next try. Under its first epoch nobody can have tried a step before."""
+    last = step.tries.aggregate(last=Max("number"))["last"] if step.epoch > 1 else 0
+    number = (last or 0) + 1
+    attempt = Attempt(step=step, number=number, kind=kind, epoch=step.epoch, worker=worker)
+    statements.inserted([attempt])
+    return attempt
 
 
 def name_runner(claim: Claim, runner: str) -> None:

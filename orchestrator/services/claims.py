@@ -4,7 +4,9 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -17,6 +19,7 @@ from audit import statements
 from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Agent, Lifecycle
+from governance.refusals import Refusal
 from orchestrator.models import (
     RUN_ENDING,
     Attempt,
@@ -24,9 +27,11 @@ from orchestrator.models import (
     AttemptOutcome,
     Run,
     Step,
+    StepKind,
     StepState,
 )
 from orchestrator.runners.base import TurnLostError
+from orchestrator.runners.registry import description_of
 from orchestrator.services import steps
 from orchestrator.services.history import ENGINE, tell_step
 
@@ -109,6 +114,30 @@ def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
     return step
 
 
+def as_taken(claim: Claim, run: Run, *, not_while: Collection[str] = ()) -> Step:
+    """Return the step as the claim took it, in a run that the caller has locked.
+
+    Nobody but its holder changes a step that is held, so it is not read again: the first write
+    to it names its state and epoch, and finds out within `writing` if the claim is gone.
+    """
+    if run.state in not_while:
+        raise _lost(claim)
+    step = copy(claim.step)
+    step.run = run
+    return step
+
+
+@contextmanager
+def writing(claim: Claim) -> Iterator[None]:
+    """Say of a write that came too late that the claim is lost; put around its transaction."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.code == "step_moved":
+            raise _lost(claim) from None
+        raise
+
+
 def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str = "") -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
     statements.changed(
@@ -151,9 +180,23 @@ def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
     """Begin the next try. Under its first epoch nobody can have tried a step before."""
     last = step.tries.aggregate(last=Max("number"))["last"] if step.epoch > 1 else 0
     number = (last or 0) + 1
-    attempt = Attempt(step=step, number=number, kind=kind, epoch=step.epoch, worker=worker)
+    attempt = Attempt(
+        step=step,
+        number=number,
+        kind=kind,
+        epoch=step.epoch,
+        worker=worker,
+        runner=_runner_of(step) if kind is AttemptKind.TURN else "",
+    )
     statements.inserted([attempt])
     return attempt
+
+
+def _runner_of(step: Step) -> str:
+    """Return what to record of who takes the turn; people who are asked have no runner."""
+    if step.agent is None or step.kind == StepKind.APPROVAL:
+        return ""
+    return description_of(step.agent.runner)
 
 
 def name_runner(claim: Claim, runner: str) -> None:

@@ -19,7 +19,7 @@ from audit import statements
 from audit.canonical import digest
 from audit.doorbell import ring_worker
 from audit.types import Actor
-from governance.models import Action, Effect, EffectState
+from governance.models import Action, Effect
 from governance.refusals import Refusal
 from orchestrator.models import (
     BLOCK_TRANSITIONS,
@@ -57,21 +57,18 @@ _CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
 _ANY = Q()
 
 # Which ready steps may be taken, and what for.
-_RUN = "FROM orchestrator_run run WHERE run.id = orchestrator_step.run_id AND run.state"
-_RUNNING = f"EXISTS (SELECT 1 {_RUN} = '{RunState.RUNNING.value}')"
-_ENDING = ", ".join(f"'{state}'" for state in sorted(RUN_ENDING))
+_RUN = "EXISTS (SELECT 1 FROM orchestrator_run r WHERE r.id = run_id AND r.state IN ({}))"
+_RUNNING = _RUN.format(f"'{RunState.RUNNING.value}'")
+_ENDING = _RUN.format(", ".join(f"'{RunState(state).value}'" for state in sorted(RUN_ENDING)))
 _IN_FLIGHT = (
-    f"(EXISTS (SELECT 1 {_RUN} IN ({_ENDING})) AND EXISTS (SELECT 1 FROM governance_effect effect"
-    " WHERE effect.action_id = orchestrator_step.action_id"
-    f" AND effect.state = '{EffectState.IN_FLIGHT.value}'))"
+    "EXISTS (SELECT 1 FROM governance_effect e"
+    " WHERE e.action_id = orchestrator_step.action_id AND e.state = 'in_flight')"
 )
 _FOR_A_TURN = f"action_id IS NULL AND undoes_id IS NULL AND {_RUNNING}"
 _FOR_EXECUTION = (
-    f"action_id IS NOT NULL AND undoes_id IS NULL AND ({_RUNNING} OR {_IN_FLIGHT})"
+    f"action_id IS NOT NULL AND undoes_id IS NULL AND ({_RUNNING} OR ({_ENDING} AND {_IN_FLIGHT}))"
 )
-_FOR_AN_UNDO = (
-    f"undoes_id IS NOT NULL AND EXISTS (SELECT 1 {_RUN} = '{RunState.COMPENSATING.value}')"
-)
+_FOR_AN_UNDO = "undoes_id IS NOT NULL AND " + _RUN.format(f"'{RunState.COMPENSATING.value}'")
 
 
 def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:

@@ -26,7 +26,7 @@ from orchestrator.patterns.concurrent.branches import Branch, ExpansionError, br
 from orchestrator.patterns.paths import inside, joined
 from orchestrator.patterns.placing import Assign, Placing, as_named
 from orchestrator.patterns.registry import pattern_named
-from orchestrator.patterns.states import FINAL
+from orchestrator.patterns.states import FINAL, latest
 from orchestrator.workflow.expressions import ExpressionError, evaluate
 
 Spent = Mapping[str, Mapping[str, int]]
@@ -160,13 +160,22 @@ def _start(board: Board, block: _Block, ask: Ask) -> None:
     elif block.node.pattern and ask.kind not in _FOR_NOBODY:
         ask = _assigned(block, ask)
     try:
-        if _is_due(branch.step.when, block.seen_by(branch, board)):
+        left_out = _is_left_out(branch.step, block, board)
+        if not left_out and _is_due(branch.step.when, block.seen_by(branch, board)):
             board.ask(block.path, ask)
         else:
             board.settle(block.path, ask, Finish("skipped"))
     except ExpressionError as error:
         unclear = Finish("escalated", error_code=UNCLEAR, detail=str(error))
         board.settle(block.path, ask, unclear)
+
+
+def _is_left_out(step: PlannedStep, block: _Block, board: Board) -> bool:
+    """Whether a step is skipped because one that it needs was, the last time it was met."""
+    if step.when_skipped != "skip":
+        return False
+    met = latest(board.children(block.path))
+    return any(name in met and met[name].state == "skipped" for name in step.needs)
 
 
 def _assigned(block: _Block, ask: Ask) -> Ask:

@@ -21,6 +21,7 @@ NODE_FIELDS = frozenset(
         "context",
         "timeouts",
         "when",
+        "when_skipped",
         "on_failure",
         "on_reject",
         "risk",
@@ -55,8 +56,9 @@ class StepPlan:
 
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
-    concurrent block. `jumps` says where a sequence goes back to when the step went wrong. Once
-    what a `pivot` does is done, nothing is undone.
+    concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
+    `when_skipped` whether it is skipped with a step that it needs. Once what a `pivot` does is
+    done, nothing is undone.
     """
 
     id: str
@@ -70,6 +72,7 @@ class StepPlan:
     on_reject: str
     risk: str
     when: str = ""
+    when_skipped: str = "run"
     pattern: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple["StepPlan", ...] = ()
@@ -226,6 +229,7 @@ def _step(
         on_reject=_ending(plain, "on_reject", "stop"),
         risk=plain.get("risk", ""),
         when=plain.get("when", ""),
+        when_skipped=plain.get("when_skipped", "run"),
         pattern=pattern,
         options=_options(plain, limits) if pattern else {},
         steps=_inner(plain, limits),

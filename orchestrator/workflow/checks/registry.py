@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.workflow.checks import blocks, conditions, names, order, simplicity, time
+from orchestrator.workflow.checks import (
+    blocks,
+    conditions,
+    names,
+    order,
+    peers,
+    simplicity,
+    time,
+)
 from orchestrator.workflow.nodes import Node, nodes
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
@@ -14,6 +22,7 @@ OF_FILES: Sequence[FileCheck] = (
     names.inputs_are_a_schema,
     names.agents_are_used,
     names.ids_are_unique,
+    peers.peers_can_bid,
     conditions.success_can_be_read,
     time.deadline_leaves_time,
 )

@@ -1,5 +1,7 @@
 """Awards: equal bids give equal awards, and the rule of the file says which bid is best."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from orchestrator.topologies.awards import by_bid, by_votes
 
 EVEN = {"price": 1, "eta": 1, "confidence": 1}
-BIDS = {
+BIDS: dict[str, dict[str, Any]] = {
     "cheap": {"price_micro_usd": 10, "eta_s": 100, "confidence": 0.5},
     "quick": {"price_micro_usd": 100, "eta_s": 10, "confidence": 0.5},
     "sure": {"price_micro_usd": 60, "eta_s": 60, "confidence": 1},
@@ -38,12 +40,17 @@ def test_weights_say_what_a_score_is_made_of() -> None:
 
 
 def test_votes_say_who_is_first() -> None:
-    papers = [{"vote": "quick"}, {"vote": "quick"}, {"vote": "cheap"}, {"abstain": True}]
+    papers: list[dict[str, Any]] = [
+        {"vote": "quick"},
+        {"vote": "quick"},
+        {"vote": "cheap"},
+        {"abstain": True},
+    ]
     assert by_votes("a!0", BIDS, papers)[:2] == ("quick", "cheap")
 
 
 def test_equal_bids_are_not_always_won_by_the_same_agent() -> None:
-    same = dict.fromkeys(("ann", "bob"), BIDS["cheap"])
+    same = {name: BIDS["cheap"] for name in ("ann", "bob")}
     winners = {by_bid(f"{n}!0", "lowest_price", same, EVEN)[0] for n in range(20)}
     assert winners == {"ann", "bob"}
 

@@ -100,6 +100,17 @@ EFFECTS: Types = (
     ("effect.compensated", "Undone: {sentence}"),
 )
 
+BUDGETS: Types = (
+    ("budget.created", "A budget was set for {budget}: {amount}"),
+    ("budget.changed", "The budget of {budget} is {amount} from now on: {reason}"),
+    ("budget.alerted", "{share} % of the budget of {budget} are used"),
+    ("budget.run_raised", "The run may use more: {amounts}. {reason}"),
+    ("budget.reserved", "Budget was reserved"),
+    ("budget.awaited", "Waiting for budget: {budget}"),
+    ("budget.lent", "Budget was given back while people decide"),
+    ("budget.settled", "The budget was settled"),
+)
+
 # What people call the objects that events name by id.
 NAMES: Mapping[str, tuple[type[Model], str]] = {
     "person": (Person, "display_name"),
@@ -114,12 +125,13 @@ WRITTEN_ONCE = (
     "governance.Exhibit",
     "governance.Review",
     "governance.Decision",
+    "governance.Charge",
 )
 
 
 def register() -> None:
     """Fill the log's registries with everything governance records and shows."""
-    nouns = (DOMAINS, PEOPLE, TOKENS, AGENTS, NOTICES, ACTIONS, GATES, WARRANTS, EFFECTS)
+    nouns = (DOMAINS, PEOPLE, TOKENS, AGENTS, NOTICES, ACTIONS, GATES, WARRANTS, EFFECTS, BUDGETS)
     for types in nouns:
         registry.register_event_types(types)
     registry.register_stream("domain", _may_view_domain)

@@ -5,7 +5,7 @@ what its pattern says of its own children. Whatever settles at once (a condition
 hold, a list without items) is played on, so that a decision leaves nothing to decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -40,6 +40,28 @@ def decide_run(
     root = PlannedStep("", pattern="sequential", plan=plan)
     board = Board(past)
     return board.result(_decided(board, _Block(root, "", {"steps": {}, **scope}, spent)))
+
+
+def histories(
+    plan: Sequence[PlannedStep], past: Sequence[PastStep], scope: Mapping[str, Any]
+) -> dict[str, tuple[PlannedStep, History]]:
+    """Return every block that began, by its place: the node of the file, and what happened in it.
+
+    So a page can read a block as its pattern does. The arguments are those of `decide_run`.
+    """
+    root = PlannedStep("", pattern="sequential", plan=plan)
+    board = Board(past)
+    return dict(_histories(board, _Block(root, "", {"steps": {}, **scope}, _NOTHING_SPENT)))
+
+
+def _histories(board: Board, outer: "_Block") -> Iterator[tuple[str, tuple[PlannedStep, History]]]:
+    for child in board.children(outer.path):
+        if child.kind == "block" and child.state not in {"blocked", "skipped"}:
+            branch = outer.declared[child.path]
+            path = joined(outer.path, inside(child.path, child.iteration))
+            block = _Block(branch.step, path, outer.seen_by(branch, board), outer.spent)
+            yield path, (branch.step, block.history(board))
+            yield from _histories(board, block)
 
 
 @dataclass(frozen=True)

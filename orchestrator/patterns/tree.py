@@ -65,16 +65,15 @@ def histories(
     """
     root = PlannedStep("", pattern="sequential", plan=plan)
     board = Board(past)
-    return dict(_histories(board, _Block(root, "", {"steps": {}, **scope}, _NOTHING_SPENT)))
+    scope = {"steps": {}, **scope}
+    return dict(_histories(board, _Block(root, "", scope, _NOTHING_SPENT, as_named)))
 
 
 def _histories(board: Board, outer: "_Block") -> Iterator[tuple[str, tuple[PlannedStep, History]]]:
     for child in board.children(outer.path):
         if child.kind == "block" and child.state not in {"blocked", "skipped"}:
-            branch = outer.declared[child.path]
-            path = joined(outer.path, inside(child.path, child.iteration))
-            block = _Block(branch.step, path, outer.seen_by(branch, board), outer.spent)
-            yield path, (branch.step, block.history(board))
+            block = _inner(board, outer, child)
+            yield block.path, (block.node, block.history(board))
             yield from _histories(board, block)
 
 
@@ -152,16 +151,22 @@ def _place_of(child: PastStep, places: Mapping[str, int]) -> tuple[int, str, int
 def _decide_inner_block(board: Board, outer: _Block, child: PastStep) -> None:
     """Decide a block that has not ended; in one that has, losers may still have to finish."""
     path = joined(outer.path, inside(child.path, child.iteration))
-    branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
     has_ended = child.state in FINAL and not board.is_unfinished(path)
     if has_ended or (child.state, child.error_code) == ("escalated", UNCLEAR):
         return
-    node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
-    block = _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
+    block = _inner(board, outer, child)
     if child.state in FINAL:
         _decide_inner_blocks(board, block)
     else:
-        board.show(outer.path, child, _as_declared(node, _decided(board, block)))
+        board.show(outer.path, child, _as_declared(block.node, _decided(board, block)))
+
+
+def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
+    """Return the block that a child is, declared in the file or a step that is being placed."""
+    path = joined(outer.path, inside(child.path, child.iteration))
+    branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
+    node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
+    return _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
 
 
 def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:

@@ -32,6 +32,8 @@ class _Kind:
 
 
 _KINDS = {
+    # A step for which others are asked first: who does it is decided among peers.
+    "": _Kind(_("Offered to peers"), "megaphone"),
     "sequential": _Kind(_("One after the other"), "list-ordered"),
     "concurrent": _Kind(_("At the same time"), "split", branches.shown),
     "group_chat": _Kind(_("Group chat"), "messages-square", thread.shown),

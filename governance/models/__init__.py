@@ -14,6 +14,14 @@ from governance.models.budget import (
     Unit,
     Window,
 )
+from governance.models.contract import (
+    CONTRACT_TRANSITIONS,
+    Contract,
+    ContractSignature,
+    ContractState,
+    DomainKey,
+    Receipt,
+)
 from governance.models.credential import PasswordTries, SigninLink, Token
 from governance.models.domain import Domain, DomainGroupPermission, DomainPersonPermission, Team
 from governance.models.effect import EFFECT_TRANSITIONS, Effect, EffectClass, EffectState
@@ -26,6 +34,7 @@ from governance.models.warrant import WARRANT_TRANSITIONS, Warrant, WarrantState
 
 __all__ = [
     "ALERTS",
+    "CONTRACT_TRANSITIONS",
     "EFFECT_TRANSITIONS",
     "GATE_TRANSITIONS",
     "HOLDING_TRANSITIONS",
@@ -40,9 +49,13 @@ __all__ = [
     "Bundle",
     "Channel",
     "Charge",
+    "Contract",
+    "ContractSignature",
+    "ContractState",
     "Decision",
     "Domain",
     "DomainGroupPermission",
+    "DomainKey",
     "DomainPersonPermission",
     "Effect",
     "EffectClass",
@@ -60,6 +73,7 @@ __all__ = [
     "Outcome",
     "PasswordTries",
     "Person",
+    "Receipt",
     "Reservation",
     "ReservationState",
     "Reversibility",

@@ -26,6 +26,7 @@ class Domain(models.Model):
             ("read_audit", "May read the audit log"),
             ("manage_budgets", "May set and raise budgets"),
             ("manage_people", "May invite and deactivate people"),
+            ("sign_contracts", "May sign and revoke contracts with other domains"),
         ]
 
     def __str__(self) -> str:

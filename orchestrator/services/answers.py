@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from audit.canonical import canonical_bytes
 from orchestrator.models import Step
 from orchestrator.patterns.children import misfit
+from orchestrator.patterns.placing import TURN
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.workflow.definition import Definition
@@ -49,4 +50,7 @@ def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None
 
 def _is_judged_by_its_block(step: Step, definition: Definition) -> bool:
     around = definition.line_of(step.path)[:-1]
+    if around and not around[-1].pattern:
+        # It belongs to placing a step; only the turn itself is for the block around that.
+        around = around[:-1] if step.path.endswith(f"/{TURN}") else ()
     return bool(around) and getattr(pattern_named(around[-1].pattern), "judges_answers", False)

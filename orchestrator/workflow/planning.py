@@ -26,6 +26,7 @@ def _planned(step: StepPlan) -> PlannedStep:
         options=step.options,
         plan=tuple(map(_planned, step.steps)),
         when=step.when,
+        when_skipped=step.when_skipped,
         jumps=step.jumps,
     )
 

@@ -50,7 +50,7 @@ def test_votes_say_who_is_first() -> None:
 
 
 def test_equal_bids_are_not_always_won_by_the_same_agent() -> None:
-    same = {name: BIDS["cheap"] for name in ("ann", "bob")}
+    same: dict[str, dict[str, Any]] = dict.fromkeys(("ann", "bob"), BIDS["cheap"])
     winners = {by_bid(f"{n}!0", "lowest_price", same, EVEN)[0] for n in range(20)}
     assert winners == {"ann", "bob"}
 

@@ -1,5 +1,13 @@
 from governance.models.action import Action, Exhibit, Outcome, Verdict
 from governance.models.agent import LIFECYCLE_TRANSITIONS, Agent, Environment, Grant, Lifecycle
+from governance.models.contract import (
+    CONTRACT_TRANSITIONS,
+    Contract,
+    ContractSignature,
+    ContractState,
+    DomainKey,
+    Receipt,
+)
 from governance.models.credential import PasswordTries, SigninLink, Token
 from governance.models.domain import Domain, DomainGroupPermission, DomainPersonPermission, Team
 from governance.models.effect import EFFECT_TRANSITIONS, Effect, EffectClass, EffectState
@@ -11,6 +19,7 @@ from governance.models.tool import Reversibility, Risk, Tool
 from governance.models.warrant import WARRANT_TRANSITIONS, Warrant, WarrantState
 
 __all__ = [
+    "CONTRACT_TRANSITIONS",
     "EFFECT_TRANSITIONS",
     "GATE_TRANSITIONS",
     "LIFECYCLE_TRANSITIONS",
@@ -20,9 +29,13 @@ __all__ = [
     "Agent",
     "Bundle",
     "Channel",
+    "Contract",
+    "ContractSignature",
+    "ContractState",
     "Decision",
     "Domain",
     "DomainGroupPermission",
+    "DomainKey",
     "DomainPersonPermission",
     "Effect",
     "EffectClass",
@@ -38,6 +51,7 @@ __all__ = [
     "Outcome",
     "PasswordTries",
     "Person",
+    "Receipt",
     "Reversibility",
     "Review",
     "Risk",

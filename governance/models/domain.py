@@ -25,6 +25,7 @@ class Domain(models.Model):
             ("register_agents", "May register, suspend and resume agents"),
             ("read_audit", "May read the audit log"),
             ("manage_people", "May invite and deactivate people"),
+            ("sign_contracts", "May sign and revoke contracts with other domains"),
         ]
 
     def __str__(self) -> str:

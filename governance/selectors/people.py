@@ -70,6 +70,11 @@ def domains_with(person: Any, permission: str) -> list[uuid.UUID]:
     return [domain for domain, held in _held_by(person).items() if permission in held]
 
 
+def domains_of(person: Any) -> list[uuid.UUID]:
+    """Return the domains in which a person may do anything."""
+    return list(_held_by(person))
+
+
 def forget(person: Person) -> None:
     """Drop what `permissions_for` remembered, after the person's permissions changed."""
     vars(person).pop(_HELD, None)

@@ -157,6 +157,12 @@ LOOKS: dict[str, dict[str, Look]] = {
         "expired": Look("calm", "timer-off", _("Expired unused")),
         "void": Look("warn", "circle-slash-2", _("Void")),
     },
+    "contract": {
+        "draft": Look("wait", "pencil", _("Draft")),
+        "active": Look("good", "handshake", _("Binding")),
+        "revoked": Look("bad", "circle-slash", _("Revoked")),
+        "expired": Look("calm", "timer-off", _("Expired")),
+    },
     "message": {
         "debug": Look("calm", "info", _("Note")),
         "info": Look("busy", "info", _("Note")),

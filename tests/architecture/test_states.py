@@ -12,6 +12,7 @@ OWNERS = {
     "Gate": "governance/services/gates.py",
     "Warrant": "governance/services/warrants.py",
     "Effect": "governance/services/effects.py",
+    "Contract": "governance/services/contracts.py",
     "Notice": "governance/services/notices.py",
     "Agent": "governance/services/agents.py",
     "Run": "orchestrator/services/run_states.py",

@@ -46,4 +46,6 @@ def _started(options: dict[str, Any]) -> Run:
     name = options["example"]
     if name and name != seed.EXAMPLE:
         return examples.start(name, faults=options["fault"], agents_file=options["agents"])
+    if options["fault"]:
+        raise CommandError("The code review has no faults to plant; change its branch in git.")
     return seed.another() if options["another"] else seed.first()

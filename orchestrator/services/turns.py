@@ -50,6 +50,8 @@ from orchestrator.workflow.inputs import places
 
 logger = logging.getLogger(__name__)
 
+_WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -206,6 +208,9 @@ def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | Non
     """Return what the turn asks for; a postponed output asks to be let through."""
     if judged.route == "stop":
         return None
+    if result.proposals and step.kind in _WORDS_ONLY:
+        detail = _("The agent proposed an action where it was only asked for an answer.")
+        raise AgentFailedError("no_action_here", detail, retryable=False)
     if len(result.proposals) + bool(judged.route) > 1:
         detail = _("The agent proposed more than one action in one turn; it may propose one.")
         raise AgentFailedError("too_many_proposals", detail, retryable=False)

@@ -5,7 +5,7 @@ what its pattern says of its own children. Whatever settles at once (a condition
 hold, a list without items) is played on, so that a decision leaves nothing to decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -32,7 +32,7 @@ from orchestrator.workflow.expressions import ExpressionError, evaluate
 Spent = Mapping[str, Mapping[str, int]]
 _NOTHING_SPENT: Spent = {}
 UNCLEAR = "invalid_condition"
-_OF_THE_RUN = frozenset({"inputs", "steps"})
+_OF_THE_RUN = frozenset({"inputs", "steps", "state"})
 # Time passes by itself, and people are asked by a gate.
 _FOR_NOBODY = frozenset({"timer", "approval"})
 
@@ -54,6 +54,27 @@ def decide_run(
     root = PlannedStep("", pattern="sequential", plan=plan)
     board = Board(past)
     return board.result(_decided(board, _Block(root, "", {"steps": {}, **scope}, spent, assign)))
+
+
+def histories(
+    plan: Sequence[PlannedStep], past: Sequence[PastStep], scope: Mapping[str, Any]
+) -> dict[str, tuple[PlannedStep, History]]:
+    """Return every block that began, by its place: the node of the file, and what happened in it.
+
+    So a page can read a block as its pattern does. The arguments are those of `decide_run`.
+    """
+    root = PlannedStep("", pattern="sequential", plan=plan)
+    board = Board(past)
+    scope = {"steps": {}, **scope}
+    return dict(_histories(board, _Block(root, "", scope, _NOTHING_SPENT, as_named)))
+
+
+def _histories(board: Board, outer: "_Block") -> Iterator[tuple[str, tuple[PlannedStep, History]]]:
+    for child in board.children(outer.path):
+        if child.kind == "block" and child.state not in {"blocked", "skipped"}:
+            block = _inner(board, outer, child)
+            yield block.path, (block.node, block.history(board))
+            yield from _histories(board, block)
 
 
 @dataclass(frozen=True)
@@ -130,16 +151,22 @@ def _place_of(child: PastStep, places: Mapping[str, int]) -> tuple[int, str, int
 def _decide_inner_block(board: Board, outer: _Block, child: PastStep) -> None:
     """Decide a block that has not ended; in one that has, losers may still have to finish."""
     path = joined(outer.path, inside(child.path, child.iteration))
-    branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
     has_ended = child.state in FINAL and not board.is_unfinished(path)
     if has_ended or (child.state, child.error_code) == ("escalated", UNCLEAR):
         return
-    node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
-    block = _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
+    block = _inner(board, outer, child)
     if child.state in FINAL:
         _decide_inner_blocks(board, block)
     else:
-        board.show(outer.path, child, _as_declared(node, _decided(board, block)))
+        board.show(outer.path, child, _as_declared(block.node, _decided(board, block)))
+
+
+def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
+    """Return the block that a child is, declared in the file or a step that is being placed."""
+    path = joined(outer.path, inside(child.path, child.iteration))
+    branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
+    node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
+    return _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
 
 
 def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:

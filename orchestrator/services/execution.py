@@ -175,8 +175,8 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-        steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
-        claims.close(claim, AttemptOutcome.SUCCEEDED)
+        done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
+        claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)
         runs.advance(run_id=claim.run_id)
 
 

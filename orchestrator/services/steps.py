@@ -34,6 +34,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
+from orchestrator.services import shared_state
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -185,9 +186,16 @@ def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
     )
 
 
-def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
-    """Take over what the step came to; its successors see it from now on."""
+def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
+    """Take over what the step came to; its successors see it from now on.
+
+    What it writes to the shared state is written with it; where that cannot be, the step fails
+    instead and False is returned.
+    """
     plain = as_stored(dict(output))
+    if fault := shared_state.fault_of(step, plain):
+        fail(step, fault.code, fault.detail)
+        return False
     _move(
         step,
         StepState.SUCCEEDED,
@@ -198,7 +206,9 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
         **_LET_GO,
         **_CLEARED,
     )
+    shared_state.write(step, plain)
     tell_step(step, "step.succeeded", actor, output=plain, output_digest=digest(plain))
+    return True
 
 
 def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Model
 from audit import registry
 from audit.registry import Sentence
 from governance import reasons
-from governance.models import Action, Agent, Domain, Exhibit, Gate, Outcome, Person
+from governance.models import Action, Agent, Contract, Domain, Exhibit, Gate, Outcome, Person
 from governance.selectors import agents, people
 
 Types = Iterable[tuple[str, str | Sentence]]
@@ -33,7 +33,20 @@ def _decision_words(payload: Mapping[str, Any]) -> str:
     return f"{outcome}: {reason}" if reason else outcome
 
 
-DOMAINS: Types = (("domain.created", "Domain {name} was created"),)
+DOMAINS: Types = (
+    ("domain.created", "Domain {name} was created"),
+    ("domain.key_made", "The domain has a signing key: {public}"),
+)
+
+CONTRACTS: Types = (
+    ("contract.drafted", "Contract {name} was drafted"),
+    ("contract.signed", "{person} signed contract {name} for {side}"),
+    ("contract.activated", "Contract {name} binds from now on"),
+    ("contract.revoked", "Contract {name} was revoked: {reason}"),
+    ("contract.expired", "Contract {name} expired"),
+    ("receipt.issued", "A receipt was signed under contract {contract}: {outcome}"),
+    ("receipt.accepted", "The receipt under contract {contract} was verified: {outcome}"),
+)
 
 PEOPLE: Types = (
     ("person.enrolled", "{name} enrolled"),
@@ -100,12 +113,24 @@ EFFECTS: Types = (
     ("effect.compensated", "Undone: {sentence}"),
 )
 
+BUDGETS: Types = (
+    ("budget.created", "A budget was set for {budget}: {amount}"),
+    ("budget.changed", "The budget of {budget} is {amount} from now on: {reason}"),
+    ("budget.alerted", "{share} % of the budget of {budget} are used"),
+    ("budget.run_raised", "The run may use more: {amounts}. {reason}"),
+    ("budget.reserved", "Budget was reserved"),
+    ("budget.awaited", "Waiting for budget: {budget}"),
+    ("budget.lent", "Budget was given back while people decide"),
+    ("budget.settled", "The budget was settled"),
+)
+
 # What people call the objects that events name by id.
 NAMES: Mapping[str, tuple[type[Model], str]] = {
     "person": (Person, "display_name"),
     "agent": (Agent, "name"),
     "gate": (Gate, "sentence"),
     "domain": (Domain, "name"),
+    "contract": (Contract, "name"),
 }
 # Their rows are what was decided and on what ground; triggers refuse to change them.
 WRITTEN_ONCE = (
@@ -114,13 +139,16 @@ WRITTEN_ONCE = (
     "governance.Exhibit",
     "governance.Review",
     "governance.Decision",
+    "governance.Charge",
+    "governance.ContractSignature",
+    "governance.Receipt",
 )
 
 
 def register() -> None:
     """Fill the log's registries with everything governance records and shows."""
-    nouns = (DOMAINS, PEOPLE, TOKENS, AGENTS, NOTICES, ACTIONS, GATES, WARRANTS, EFFECTS)
-    for types in nouns:
+    acting = (ACTIONS, GATES, WARRANTS, EFFECTS)
+    for types in (DOMAINS, CONTRACTS, PEOPLE, TOKENS, AGENTS, NOTICES, BUDGETS, *acting):
         registry.register_event_types(types)
     registry.register_stream("domain", _may_view_domain)
     registry.register_stream("agent", _may_view_agent)
@@ -130,6 +158,7 @@ def register() -> None:
     registry.register_list("gates", _may_hear_of_gates)
     registry.register_link("agent", "/agents/{}/".format)
     registry.register_link("gate", "/gates/{}/".format)
+    registry.register_link("contract", "/contracts/{}/".format)
     registry.register_reader(_logs_read_by)
     for kind, (model, name) in NAMES.items():
         registry.register_labels(kind, partial(_names, model, name))

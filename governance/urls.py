@@ -1,6 +1,15 @@
 from django.urls import URLPattern, URLResolver, path
 
-from governance.views import agents, gate, inbox, notices, settings, signing_in, webhooks
+from governance.views import (
+    agents,
+    contracts,
+    gate,
+    inbox,
+    notices,
+    settings,
+    signing_in,
+    webhooks,
+)
 from governance.views.favicon import favicon
 from governance.views.styleguide import styleguide
 
@@ -24,6 +33,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/<uuid:agent_id>/", agents.agent, name="agent"),
     path("agents/<uuid:agent_id>/suspend/", agents.agent_suspend, name="agent-suspend"),
     path("agents/<uuid:agent_id>/resume/", agents.agent_resume, name="agent-resume"),
+    path("contracts/", contracts.contracts, name="contracts"),
+    path("contracts/<uuid:contract_id>/", contracts.contract, name="contract"),
+    path("contracts/<uuid:contract_id>/sign/", contracts.contract_sign, name="contract-sign"),
+    path(
+        "contracts/<uuid:contract_id>/revoke/", contracts.contract_revoke, name="contract-revoke"
+    ),
     path("notices/", notices.notices, name="notices"),
     path("notices/read/", notices.notices_read, name="notices-read"),
     path("settings/", settings.settings, name="settings"),

@@ -25,6 +25,7 @@ secrecy.keep_to_ourselves()
 SECRET_KEY = (
     env.str("SECRET_KEY", default="") or data_dir.secret_key(DATA_DIR) or secrets.token_urlsafe(50)
 )
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BASE_URL = env.str("BASE_URL", default=RUNNING.base_url if RUNNING else "http://localhost:8000")

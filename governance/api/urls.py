@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from governance.api import agents, gates, people
+from governance.api import agents, contracts, gates, people
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", people.MeView.as_view(), name="api-me"),
@@ -17,6 +17,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "agents/<uuid:agent_id>/resume/",
         agents.AgentResumeView.as_view(),
         name="api-agent-resume",
+    ),
+    path("contracts/", contracts.ContractsView.as_view(), name="api-contracts"),
+    path(
+        "contracts/<uuid:contract_id>/",
+        contracts.ContractDetailView.as_view(),
+        name="api-contract",
+    ),
+    path(
+        "contracts/<uuid:contract_id>/sign/",
+        contracts.ContractSignView.as_view(),
+        name="api-contract-sign",
+    ),
+    path(
+        "contracts/<uuid:contract_id>/revoke/",
+        contracts.ContractRevokeView.as_view(),
+        name="api-contract-revoke",
     ),
     path("gates/", gates.GatesView.as_view(), name="api-gates"),
     path("gates/<uuid:gate_id>/", gates.GateView.as_view(), name="api-gate"),

@@ -14,7 +14,9 @@ from governance.selectors import people
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 MAINTAINERS = "maintainers"
 ALL_PERMISSIONS = tuple(codename for codename, _label in Domain._meta.permissions)  # noqa: SLF001 - Django's documented way in
-MEMBER_PERMISSIONS = tuple(name for name in ALL_PERMISSIONS if name != "manage_people")
+# What binds the domain itself is given to people one by one.
+_OF_FEW = frozenset({"manage_people", "sign_contracts"})
+MEMBER_PERMISSIONS = tuple(name for name in ALL_PERMISSIONS if name not in _OF_FEW)
 
 
 def found(*, slug: str, name: str, actor: Actor) -> Domain:

@@ -134,11 +134,34 @@ LOOKS: dict[str, dict[str, Look]] = {
         "no_trace": Look("calm", "circle-check", _("Changed nothing outside")),
         "never": Look("calm", "circle-slash", _("Did not happen")),
     },
+    "entry": {
+        "message": Look("calm", "message-square", _("says")),
+        "proposal": Look("busy", "lightbulb", _("proposes")),
+        "evidence": Look("calm", "search", _("shows evidence")),
+        "lost": Look("warn", "circle-alert", _("lost the turn")),
+    },
+    "ballot": {
+        "decided": Look("good", "circle-check", _("Decided")),
+        "tied": Look("warn", "equal", _("Tied")),
+        "undecided": Look("calm", "circle-dashed", _("Not decided")),
+        "no_quorum": Look("warn", "circle-alert", _("No quorum")),
+    },
+    "baton": {
+        "held": Look("busy", "hand", _("Holds the work")),
+        "offered": Look("wait", "hourglass", _("Was offered the work")),
+        "done": Look("good", "circle-check", _("Ended the work")),
+    },
     "warrant": {
         "issued": Look("busy", "ticket", _("Ready to run")),
         "claimed": Look("good", "ticket-check", _("Used")),
         "expired": Look("calm", "timer-off", _("Expired unused")),
         "void": Look("warn", "circle-slash-2", _("Void")),
+    },
+    "contract": {
+        "draft": Look("wait", "pencil", _("Draft")),
+        "active": Look("good", "handshake", _("Binding")),
+        "revoked": Look("bad", "circle-slash", _("Revoked")),
+        "expired": Look("calm", "timer-off", _("Expired")),
     },
     "message": {
         "debug": Look("calm", "info", _("Note")),

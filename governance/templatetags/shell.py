@@ -67,6 +67,15 @@ PLACES = (
     Place("runs", _("Runs"), "activity", "r", ("run",)),
     Place("agents", _("Agents"), "bot", "n", ("agent", "agent-register", "agent-suspend")),
     Place("workflows", _("Workflows"), "workflow", "w", ("workflow", "workflow-start")),
+    Place(
+        "contracts",
+        _("Contracts"),
+        "handshake",
+        "c",
+        ("contract", "contract-revoke"),
+        "sign_contracts",
+        desk_only=True,
+    ),
     Place("audit", _("Audit"), "scroll-text", "l", ("audit-event",), "read_audit"),
     Place("settings", _("Settings"), "settings", "s", (), "", desk_only=True),
 )

@@ -8,38 +8,66 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from orchestrator.patterns.base import Ask, Finish, History, PastStep, PlannedStep, Start
+from orchestrator.patterns.base import (
+    Ask,
+    Finish,
+    History,
+    Move,
+    PastStep,
+    PlannedStep,
+    Start,
+)
 from orchestrator.patterns.changes import TreeMove
+from orchestrator.patterns.placing import Assign
 from orchestrator.patterns.tree import decide_run
 from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import holds, steps_named
 from orchestrator.workflow.planning import plan_of
 
+_NOTHING: Mapping[str, Any] = {}
+
 
 def next_move(
-    definition: Definition, past: Sequence[PastStep], inputs: Mapping[str, Any]
+    definition: Definition,
+    past: Sequence[PastStep],
+    inputs: Mapping[str, Any],
+    state: Mapping[str, Any] = _NOTHING,
 ) -> TreeMove:
     """Return the run's next move, every step of it assigned to somebody.
 
-    Where the file wants rules only, a move that a model decided ends the run instead.
+    `state` is what the keys of the shared state hold, which conditions of steps may read. Where
+    the file wants rules only, a move that a model decided ends the run instead.
     """
     plan = plan_of(definition)
-    move = decide_run(plan, past, {"inputs": inputs})
+    move = decide_run(plan, past, {"inputs": inputs, "state": state}, assign=assigner(definition))
     if definition.decisions == "rules_only" and (refused := _refused(move)):
         return refused
     if not isinstance(move.move, Start):
         return move
-    history = History(plan, past)
-    asks = [replace(ask, agent=_agent(definition, history, ask)) for ask in move.move.steps]
+    asks = [replace(ask, agent=_agent(definition, past, ask)) for ask in move.move.steps]
     return replace(move, move=replace(move.move, steps=asks))
 
 
+def assigner(definition: Definition) -> Assign:
+    """Return who says who does a step: the file's topology, with its fields of the file."""
+    topology = topology_named(definition.topology)
+    options = {**definition.topology_options, "peers": definition.peers}
+
+    def assign(step: PlannedStep, history: History) -> str | Move:
+        return topology.assign(step, replace(history, options=options))
+
+    return assign
+
+
 def unmet_success(
-    definition: Definition, inputs: Mapping[str, Any], steps: Mapping[str, Any]
+    definition: Definition,
+    inputs: Mapping[str, Any],
+    steps: Mapping[str, Any],
+    state: Mapping[str, Any] = _NOTHING,
 ) -> list[str]:
     """Return what the file calls success and does not hold of a run whose steps are done."""
-    seen = {"inputs": inputs, "steps": steps}
+    seen = {"inputs": inputs, "steps": steps, "state": state}
     return [text for text in definition.success if not holds(text, seen)]
 
 
@@ -57,21 +85,19 @@ def _refused(move: TreeMove) -> TreeMove | None:
     return None
 
 
-def _agent(definition: Definition, history: History, ask: Ask) -> str:
-    """Return the alias of who does it; nobody for a timer."""
+def _agent(definition: Definition, past: Sequence[PastStep], ask: Ask) -> str:
+    """Return the alias of who does it, in whose name people are asked; nobody for a timer."""
     if ask.kind == "timer":
         return ""
-    if ask.kind == "approval" and not ask.agent:
-        return _asking(definition, history.past, ask)
-    named = ask.agent or next(iter(ask.candidates), "")
-    topology = topology_named(definition.topology)
-    return topology.assign(PlannedStep(ask.path, named), history)
+    if ask.kind == "approval" and ask.agent not in definition.agents:
+        return _asking(definition, past, ask)
+    return ask.agent
 
 
 def _asking(definition: Definition, past: Sequence[PastStep], ask: Ask) -> str:
     """Return in whose name people are asked: who worked last in the block, or else in the run."""
     block = ask.path.rpartition("/")[0]
-    worked = [step for step in past if step.agent and step.order]
+    worked = [step for step in past if step.kind == "turn" and step.agent and step.order]
     near = [step for step in worked if step.path.startswith(f"{block}/")]
     last = max(near or worked, key=lambda step: step.order, default=None)
     return last.agent if last else next(iter(definition.agents))

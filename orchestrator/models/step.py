@@ -72,7 +72,8 @@ _BLOCK_ENDS = frozenset(
 )
 BLOCK_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.BLOCKED: frozenset({_S.RUNNING, _S.SKIPPED, _S.ESCALATED, _S.CANCELLED}),
-    _S.RUNNING: _BLOCK_ENDS,
+    # Skipped: a person skipped the turn of a step that peers had bid for.
+    _S.RUNNING: _BLOCK_ENDS | {_S.SKIPPED},
     _S.ESCALATED: _BLOCK_ENDS | {_S.RUNNING, _S.SKIPPED},
 }
 # How often people may let one step begin again.

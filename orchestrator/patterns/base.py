@@ -24,7 +24,8 @@ class Jump:
 class PlannedStep:
     """A node of the file, as a pattern sees it. `plan` are a block's declared children.
 
-    `jumps` says where to go back to when the step comes out `rejected` or `failed`.
+    `jumps` says where to go back to when the step comes out `rejected` or `failed`, and
+    `when_skipped` whether it is skipped with a step that it needs.
     """
 
     path: str
@@ -36,6 +37,7 @@ class PlannedStep:
     options: Mapping[str, Any] = field(default_factory=dict)
     plan: Sequence["PlannedStep"] = ()
     when: str = ""
+    when_skipped: str = "run"
     jumps: Mapping[str, Jump] = field(default_factory=dict)
 
 

@@ -5,24 +5,36 @@ what its pattern says of its own children. Whatever settles at once (a condition
 hold, a list without items) is played on, so that a decision leaves nothing to decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from orchestrator.patterns.base import Ask, Finish, History, PastStep, PlannedStep, Start, Wait
+from orchestrator.patterns.base import (
+    Ask,
+    Finish,
+    History,
+    PastStep,
+    Pattern,
+    PlannedStep,
+    Start,
+    Wait,
+)
 from orchestrator.patterns.board import Board
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.concurrent.branches import Branch, ExpansionError, branches_of
 from orchestrator.patterns.paths import inside, joined
+from orchestrator.patterns.placing import Assign, Placing, as_named
 from orchestrator.patterns.registry import pattern_named
-from orchestrator.patterns.states import FINAL
+from orchestrator.patterns.states import FINAL, latest
 from orchestrator.workflow.expressions import ExpressionError, evaluate
 
 Spent = Mapping[str, Mapping[str, int]]
 _NOTHING_SPENT: Spent = {}
 UNCLEAR = "invalid_condition"
-_OF_THE_RUN = frozenset({"inputs", "steps"})
+_OF_THE_RUN = frozenset({"inputs", "steps", "state"})
+# Time passes by itself, and people are asked by a gate.
+_FOR_NOBODY = frozenset({"timer", "approval"})
 
 
 def decide_run(
@@ -31,25 +43,59 @@ def decide_run(
     scope: Mapping[str, Any],
     *,
     spent: Spent = _NOTHING_SPENT,
+    assign: Assign = as_named,
 ) -> TreeMove:
     """Return what happens next in a run, whose root is the sequence `plan`.
 
     `past` has absolute paths and a row of kind block for every block that began. `scope` is what
     expressions read of the run (`inputs`), `spent` what each block used, by its path.
+    `assign` says who does a step; where others are asked first, the step becomes a block.
     """
     root = PlannedStep("", pattern="sequential", plan=plan)
     board = Board(past)
-    return board.result(_decided(board, _Block(root, "", {"steps": {}, **scope}, spent)))
+    return board.result(_decided(board, _Block(root, "", {"steps": {}, **scope}, spent, assign)))
+
+
+def histories(
+    plan: Sequence[PlannedStep], past: Sequence[PastStep], scope: Mapping[str, Any]
+) -> dict[str, tuple[PlannedStep, History]]:
+    """Return every block that began, by its place: the node of the file, and what happened in it.
+
+    So a page can read a block as its pattern does. The arguments are those of `decide_run`.
+    """
+    root = PlannedStep("", pattern="sequential", plan=plan)
+    board = Board(past)
+    scope = {"steps": {}, **scope}
+    return dict(_histories(board, _Block(root, "", scope, _NOTHING_SPENT, as_named)))
+
+
+def _histories(board: Board, outer: "_Block") -> Iterator[tuple[str, tuple[PlannedStep, History]]]:
+    for child in board.children(outer.path):
+        if child.kind == "block" and child.state not in {"blocked", "skipped"}:
+            block = _inner(board, outer, child)
+            yield block.path, (block.node, block.history(board))
+            yield from _histories(board, block)
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A node of the file at its place in the run. `scope` is what was there before it began."""
+    """A node of the file at its place in the run. `scope` is what was there before it began.
+
+    A node without a pattern is a step that is being placed, its `options` are its task.
+    """
 
     node: PlannedStep
     path: str
     scope: Mapping[str, Any]
     spent: Spent
+    assign: Assign
+
+    @property
+    def pattern(self) -> Pattern | Placing:
+        """Return what decides about the children."""
+        if not self.node.pattern:
+            return Placing(self.node, self.assign)
+        return pattern_named(self.node.pattern)
 
     @cached_property
     def declared(self) -> dict[str, Branch]:
@@ -81,7 +127,7 @@ def _decided(board: Board, block: _Block) -> Wait | Finish:
     """Play a block on until its pattern waits or finishes, and return that."""
     while True:
         _decide_inner_blocks(board, block)
-        move = pattern_named(block.node.pattern).decide(block.history(board))
+        move = block.pattern.decide(block.history(board))
         if not isinstance(move, Start):
             return move
         board.follow(block.path, move)
@@ -93,27 +139,39 @@ def _decide_inner_blocks(board: Board, block: _Block) -> None:
     inner = [child for child in board.children(block.path) if child.kind == "block"]
     if inner:
         places = {path: place for place, path in enumerate(block.declared)}
-        for child in sorted(inner, key=lambda child: (places[child.path], child.iteration)):
+        for child in sorted(inner, key=lambda child: _place_of(child, places)):
             _decide_inner_block(board, block, child)
+
+
+def _place_of(child: PastStep, places: Mapping[str, int]) -> tuple[int, str, int]:
+    """Return what the blocks within a block are sorted by; undeclared ones come last."""
+    return places.get(child.path, len(places)), child.path, child.iteration
 
 
 def _decide_inner_block(board: Board, outer: _Block, child: PastStep) -> None:
     """Decide a block that has not ended; in one that has, losers may still have to finish."""
     path = joined(outer.path, inside(child.path, child.iteration))
-    branch = outer.declared[child.path]
     has_ended = child.state in FINAL and not board.is_unfinished(path)
     if has_ended or (child.state, child.error_code) == ("escalated", UNCLEAR):
         return
-    block = _Block(branch.step, path, outer.seen_by(branch, board), outer.spent)
+    block = _inner(board, outer, child)
     if child.state in FINAL:
         _decide_inner_blocks(board, block)
     else:
-        board.show(outer.path, child, _as_declared(branch.step, _decided(board, block)))
+        board.show(outer.path, child, _as_declared(block.node, _decided(board, block)))
+
+
+def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
+    """Return the block that a child is, declared in the file or a step that is being placed."""
+    path = joined(outer.path, inside(child.path, child.iteration))
+    branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
+    node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
+    return _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
 
 
 def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:
     """Let a failed block ask a person, if the file says so; as an agent's step does."""
-    if isinstance(move, Wait) or move.state not in {"failed", "timed_out"}:
+    if not step.pattern or isinstance(move, Wait) or move.state not in {"failed", "timed_out"}:
         return move
     return replace(move, state="escalated") if step.on_failure == "escalate" else move
 
@@ -122,17 +180,41 @@ def _start(board: Board, block: _Block, ask: Ask) -> None:
     """Start a child, or skip it; one whose condition is unclear needs a person."""
     branch = block.declared.get(ask.path) or Branch(ask.path, PlannedStep(ask.path))
     ask = _told(ask, {**block.scope, **branch.given})
-    ask = replace(ask, agent=ask.agent or branch.step.agent)
+    named = next(iter(ask.candidates), "")
+    ask = replace(ask, agent=ask.agent or branch.step.agent or named)
     if branch.step.pattern:
         ask = replace(ask, kind="block")
+    elif block.node.pattern and ask.kind not in _FOR_NOBODY:
+        ask = _assigned(block, ask)
     try:
-        if _is_due(branch.step.when, block.seen_by(branch, board)):
+        left_out = _is_left_out(branch.step, block, board)
+        if not left_out and _is_due(branch.step.when, block.seen_by(branch, board)):
             board.ask(block.path, ask)
         else:
             board.settle(block.path, ask, Finish("skipped"))
     except ExpressionError as error:
         unclear = Finish("escalated", error_code=UNCLEAR, detail=str(error))
         board.settle(block.path, ask, unclear)
+
+
+def _is_left_out(step: PlannedStep, block: _Block, board: Board) -> bool:
+    """Whether a step is skipped because one that it needs was, the last time it was met."""
+    if step.when_skipped != "skip":
+        return False
+    met = latest(board.children(block.path))
+    return any(name in met and met[name].state == "skipped" for name in step.needs)
+
+
+def _assigned(block: _Block, ask: Ask) -> Ask:
+    """Return the ask with who does it, or as a block if others have to be asked first."""
+    place = inside(joined(block.path, ask.path), ask.iteration)
+    step = _to_place(place, ask.agent, ask.task)
+    answer = block.assign(step, History((step,), scope=block.scope))
+    return replace(ask, agent=answer) if isinstance(answer, str) else replace(ask, kind="block")
+
+
+def _to_place(place: str, agent: str, task: Mapping[str, Any]) -> PlannedStep:
+    return PlannedStep(place, agent=agent, options=task)
 
 
 def _is_due(condition: str, scope: Mapping[str, Any]) -> bool:

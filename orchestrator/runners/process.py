@@ -2,7 +2,9 @@
 
 It reads one object from standard input:
 
-    {"run_id", "step", "agent", "inputs", "context": {"inputs", "steps": {id: {"outputs"}}},
+    {"run_id", "step", "agent", "inputs",
+     "context": {"inputs", "steps": {id: {"outputs", "author", "trust"}},
+                 "state": {key: {"value", "entries": [{"value", "author", "trust", ...}]}}},
      "task": {"answer", ...}, "deadline_seconds", "idempotency_key"}
 
 and writes one to standard output, every part optional:

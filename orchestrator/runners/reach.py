@@ -1,8 +1,8 @@
 """What an agent's program may read: the system, its own folder and the paths it is asked about.
 
 Never the data directory and what else holds secrets of the product, wherever those lie: a folder
-around them is opened up to their neighbours only. The one thing an agent may read inside the data
-directory is a git repository that the run's inputs name, as the demo's do.
+around them is opened up to their neighbours only. All that an agent may read inside the data
+directory is what the run's inputs name of the stages of examples, or if it is a git repository.
 """
 
 import contextlib
@@ -22,6 +22,7 @@ SYSTEM = (
 DEVICES = tuple(map(Path, ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")))
 # Settings that may come from the file which the variable of this name and `_FILE` names.
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+STAGES = "stages"
 SQLITE_FILES = ("", "-wal", "-shm", "-journal")
 
 
@@ -89,5 +90,11 @@ def _beside(path: Path, hidden: frozenset[Path]) -> Iterator[Path]:
             for child in path.iterdir():
                 if not child.is_symlink():
                     yield from _beside(child, hidden)
-    elif Path(settings.DATA_DIR).resolve() not in path.parents or _is_repository(path):
+    elif not _is_kept(path) or _is_repository(path):
         yield path
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether a path is the product's own: in its data directory and on no stage."""
+    home = Path(settings.DATA_DIR).resolve()
+    return home in path.parents and home / STAGES not in path.parents

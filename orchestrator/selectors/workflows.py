@@ -64,7 +64,7 @@ def _steps(workflow: Workflow, definition: Definition) -> list[WorkflowStepRow]:
     names = {(agent.slug, agent.version): agent.name for agent in agents}
     rows = []
     for step in definition.steps:
-        refs = [definition.agents[alias] for alias in sorted(agents_in(step))]
+        refs = [ref for alias in sorted(agents_in(step)) for ref in definition.refs(alias)]
         named = [names.get((ref.slug, ref.version), "") for ref in refs]
         rows.append(
             WorkflowStepRow(

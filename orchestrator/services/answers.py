@@ -8,9 +8,11 @@ from django.utils.translation import gettext as _
 from audit.canonical import canonical_bytes
 from orchestrator.models import Step
 from orchestrator.patterns.children import misfit
+from orchestrator.patterns.placing import TURN
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.shared_state import misfit_of, written_by
 
 # An event carries the output, so that a run can be replayed; larger things are exhibits.
 MOST_BYTES = 131_072
@@ -29,7 +31,9 @@ def task_of(step: Step) -> Mapping[str, Any]:
 
 
 def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None:
-    """Raise AgentFailedError for an answer that is too large or does not fit `task["answer"]`.
+    """Raise AgentFailedError for an answer that is too large or does not fit what is asked.
+
+    That is `task["answer"]`, and the types of the shared state that the answer writes.
 
     A pattern that judges answers itself tells its agent what was wrong, and counts.
     """
@@ -42,6 +46,9 @@ def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None
         detail = _("The agent's output has %(size)d bytes; at most %(most)d can be kept.")
         words = {"size": size, "most": MOST_BYTES}
         raise AgentFailedError("output_too_large", detail % words, retryable=False)
+    for name, value in written_by(definition, step.path, output).items():
+        if fault := misfit_of(definition.state[name], name, value):
+            raise AgentFailedError(fault.code, fault.detail, retryable=True)
     schema = step.task.get("answer")
     if schema is None or _is_judged_by_its_block(step, definition):
         return
@@ -51,4 +58,7 @@ def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None
 
 def _is_judged_by_its_block(step: Step, definition: Definition) -> bool:
     around = definition.line_of(step.path)[:-1]
+    if around and not around[-1].pattern:
+        # It belongs to placing a step; only the turn itself is for the block around that.
+        around = around[:-1] if step.path.endswith(f"/{TURN}") else ()
     return bool(around) and getattr(pattern_named(around[-1].pattern), "judges_answers", False)

@@ -178,11 +178,12 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
+        done = True
         if step.conversation and _action(step).tool_id != supply.SLUG:
             steps.turn_again(step, response)
         else:
-            steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
-        claims.close(claim, AttemptOutcome.SUCCEEDED)
+            done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
+        claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)
         runs.advance(run_id=claim.run_id)
 
 

@@ -11,9 +11,7 @@ from audit.canonical import digest
 from governance.models import Agent, Lifecycle
 from governance.refusals import Invalid
 from orchestrator.models import Workflow
-from orchestrator.patterns.base import History
 from orchestrator.services.step_rows import Planned
-from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import AgentRef, Definition, from_plain
 from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.planning import plan_of
@@ -104,11 +102,12 @@ def _key(ref: AgentRef) -> tuple[str, int]:
 
 
 def _laid_out(definition: Definition, agents: Mapping[str, Agent]) -> list[Planned]:
-    topology = topology_named(definition.topology)
-    plan = plan_of(definition)
-    history = History(plan)
-    planned = []
-    for step in plan:
-        alias = "" if step.pattern else topology.assign(step, history)
-        planned.append(Planned(step.path, alias, agents.get(alias), bool(step.pattern)))
-    return planned
+    return [
+        Planned(
+            path=step.path,
+            alias=step.agent,
+            agent=agents.get(step.agent),
+            is_block=bool(step.pattern) or step.agent in definition.peers,
+        )
+        for step in plan_of(definition)
+    ]

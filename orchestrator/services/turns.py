@@ -32,6 +32,7 @@ from orchestrator.services import (
     answers,
     cancellation,
     claims,
+    context,
     failures,
     proposals,
     runs,
@@ -47,9 +48,10 @@ from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
-from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
+
+_WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         steps.fail(step, "checkpoint_failed", turn.judged.message)
         return AttemptOutcome.FAILED
     if turn.prepared is None:
-        steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
-        return AttemptOutcome.SUCCEEDED
+        done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
+        return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
     if turn.goes_on or step.conversation:
         steps.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
@@ -188,11 +190,9 @@ def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
 
 
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    seen, agent = granted(definition, step.path), agent_of(step)
-    names = {*seen, *named_in_arguments(plan)}
-    outputs = runs.outputs_of(step.run_id, names, at=step.path)
+    agent = agent_of(step)
     try:
-        inputs = given_inputs(plan, step.run.inputs, outputs, step.task.get("each", {}))
+        inputs, shown = context.inputs_and_context(step, definition, plan)
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
@@ -202,16 +202,12 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         agent_slug=agent.slug,
         config=agent.runner_config,
         inputs=inputs,
-        context={
-            "inputs": step.run.inputs,
-            "steps": {name: outputs[name] for name in seen if name in outputs},
-            **({"note": step.note} if step.note else {}),
-        },
+        context=shown,
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
-        tools=offered(agent),
+        tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),
         outcome=step.conversation.get("outcome"),
     )
@@ -236,6 +232,9 @@ def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | Non
     """Return what the turn asks for; a postponed output asks to be let through."""
     if judged.route == "stop":
         return None
+    if result.proposals and step.kind in _WORDS_ONLY:
+        detail = _("The agent proposed an action where it was only asked for an answer.")
+        raise AgentFailedError("no_action_here", detail, retryable=False)
     if len(result.proposals) + bool(judged.route) > 1:
         detail = _("The agent proposed more than one action in one turn; it may propose one.")
         raise AgentFailedError("too_many_proposals", detail, retryable=False)

@@ -17,12 +17,13 @@ from governance.selectors import people
 from governance.views.answering import page
 from orchestrator.selectors import runs as selector
 from orchestrator.selectors.approvals import approvals_of
+from orchestrator.selectors.blocks import blocks_of
 from orchestrator.selectors.checkpoints import judgements_of
 from orchestrator.selectors.escalations import controls_of, packets_of
 from orchestrator.selectors.findings import findings_of
 from orchestrator.selectors.run_view import RunView
 from orchestrator.selectors.workflows import visible_workflow
-from orchestrator.views import steps, story, verbs
+from orchestrator.views import blocks, steps, story, verbs
 from orchestrator.views.lanes import draw
 from orchestrator.views.receipt import receipt_of
 from orchestrator.views.showing import counting, in_full, in_short
@@ -49,13 +50,16 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     person = cast("Person", request.user)
     view = selector.run_for(person, run_id)
     workflow = visible_workflow(person, view.workflow_id)
+    definition = from_plain(workflow.definition)
     related = steps.Related(
-        definition=from_plain(workflow.definition),
+        definition=definition,
         approvals=approvals_of(view),
         judgements=judgements_of(view),
         findings=findings_of(view),
+        blocks=blocks.shown(blocks_of(view, definition)),
+        is_whole="all" in request.GET,
     )
-    whose = (person, workflow.domain, related.definition)
+    whose = (person, workflow.domain, definition)
     return {
         "run": view,
         "counting": counting(),
@@ -70,8 +74,12 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         "receipt": receipt_of(view, related.approvals),
         "events": _last_events(person, view),
         "audit_url": _audit_url(person, workflow.domain, view),
-        "fragment_url": reverse("run-fragment", args=[view.id]),
+        "fragment_url": _fragment_url(view, is_whole=related.is_whole),
     }
+
+
+def _fragment_url(view: RunView, *, is_whole: bool) -> str:
+    return reverse("run-fragment", args=[view.id]) + ("?all" if is_whole else "")
 
 
 def _last_events(person: Person, view: RunView) -> Sequence[EventRow]:

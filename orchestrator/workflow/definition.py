@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.patterns.base import Jump
 from orchestrator.patterns.paths import declared
+from orchestrator.patterns.placing import TURN
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # What every node of the file may say; all else in a block is its pattern's.
@@ -20,6 +21,7 @@ NODE_FIELDS = frozenset(
         "context",
         "timeouts",
         "when",
+        "when_skipped",
         "on_failure",
         "on_reject",
         "risk",
@@ -49,13 +51,24 @@ class CheckpointRule:
 
 
 @dataclass(frozen=True, slots=True)
+class StateKey:
+    """A key of the run's shared state: the type of one write, and what writes add up to."""
+
+    type: Mapping[str, Any]
+    reducer: str
+    initial: Any
+    classification: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlan:
     """One node of the file: an agent's turn, or a block with a `pattern` and steps of its own.
 
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
-    concurrent block. `jumps` says where a sequence goes back to when the step went wrong. Once
-    what a `pivot` does is done, nothing is undone.
+    concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
+    `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
+    its output that become shared state. Once what a `pivot` does is done, nothing is undone.
     """
 
     id: str
@@ -69,25 +82,30 @@ class StepPlan:
     on_reject: str
     risk: str
     when: str = ""
+    when_skipped: str = "run"
     pattern: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple["StepPlan", ...] = ()
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
+    writes: tuple[str, ...] = ()
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
 
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
-        return replace(
-            self, pattern="", steps=(), needs=(), checkpoint=(), on_failure="stop", jumps={}
-        )
+        alone = replace(self, pattern="", steps=(), needs=(), jumps={})
+        return replace(alone, checkpoint=(), on_failure="stop", writes=())
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A whole file. `plain` is the JSON it was read from, as it is stored."""
+    """A whole file. `plain` is the JSON it was read from, as it is stored.
+
+    `agents` are the aliases that mean a registered agent, `peers` those that mean whoever of
+    several others gets the work; `topology_options` are the topology's own fields.
+    """
 
     name: str
     version: str
@@ -102,6 +120,13 @@ class Definition:
     decisions: str
     steps: tuple[StepPlan, ...]
     plain: Mapping[str, Any]
+    topology_options: Mapping[str, Any] = field(default_factory=dict)
+    peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state: Mapping[str, StateKey] = field(default_factory=dict)
+
+    def refs(self, alias: str) -> tuple[AgentRef, ...]:
+        """Return the registered agents that an alias may come to mean."""
+        return tuple(self.agents[peer] for peer in self.peers.get(alias, (alias,)))
 
     def step(self, path: str) -> StepPlan:
         """Return what the file says of the step at `path` of a run; raises LookupError."""
@@ -116,15 +141,23 @@ class Definition:
         siblings = self.steps
         for part in declared(path).split("/"):
             found = [step for step in siblings if step.id == part]
-            if not found and not (line and line[-1].pattern):
-                raise LookupError(path)
-            line.append(found[0] if found else line[-1].turn())
+            line.append(found[0] if found else self._undeclared(path, line, part))
             siblings = line[-1].steps
         return tuple(line)
+
+    def _undeclared(self, path: str, line: Sequence[StepPlan], part: str) -> StepPlan:
+        """Return what a turn is that a block asks for, or that is asked for to place a step."""
+        around = line[-1] if line else None
+        if around is None or not (around.pattern or self.peers):
+            raise LookupError(path)
+        if around.pattern:
+            return around.turn()
+        return around if part == TURN else replace(around.turn(), pivot=False)
 
 
 def from_plain(plain: Mapping[str, Any]) -> Definition:
     """Return the definition of a file that passed its checks, for example a stored one."""
+    topology, topology_options = _topology(plain.get("topology", "centralized"))
     return Definition(
         name=plain["name"],
         version=plain["version"],
@@ -132,13 +165,24 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         inputs=plain["inputs"],
         success=tuple(plain["success"]),
         pattern="sequential",
-        topology=plain.get("topology", "centralized"),
+        topology=topology,
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
-        agents={alias: _agent_ref(agent["ref"]) for alias, agent in plain["agents"].items()},
+        agents={
+            alias: _agent_ref(agent["ref"])
+            for alias, agent in plain["agents"].items()
+            if "ref" in agent
+        },
         decisions=plain.get("decisions", "any"),
         steps=_sequence(plain["steps"], plain["limits"]),
         plain=plain,
+        topology_options=topology_options,
+        peers={
+            alias: tuple(agent["peers"])
+            for alias, agent in plain["agents"].items()
+            if "peers" in agent
+        },
+        state={name: _state_key(key) for name, key in plain.get("state", {}).items()},
     )
 
 
@@ -150,9 +194,22 @@ def duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[found.group(2)]: int(found.group(1))})
 
 
+def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the topology and its fields; one without fields is only named."""
+    if isinstance(plain, str):
+        return plain, {}
+    [(name, options)] = plain.items()
+    return name, options
+
+
 def _agent_ref(text: str) -> AgentRef:
     slug, _, version = text.partition("@")
     return AgentRef(slug, int(version))
+
+
+def _state_key(plain: Mapping[str, Any]) -> StateKey:
+    secrecy = plain.get("classification", "internal")
+    return StateKey(plain["type"], plain["reducer"], plain.get("initial"), secrecy)
 
 
 def _sequence(
@@ -189,11 +246,13 @@ def _step(
         on_reject=_ending(plain, "on_reject", "stop"),
         risk=plain.get("risk", ""),
         when=plain.get("when", ""),
+        when_skipped=plain.get("when_skipped", "run"),
         pattern=pattern,
         options=_options(plain, limits) if pattern else {},
         steps=_inner(plain, limits),
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
+        writes=tuple(plain.get("writes", ())),
     )
 
 

@@ -19,17 +19,26 @@ def from_text(schema: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, 
 
 def paths_in(schema: Mapping[str, Any]) -> frozenset[str]:
     """Return the inputs that the schema says are paths (`format: path`)."""
-    properties: Mapping[str, Any] = schema.get("properties", {})
-    return frozenset(
-        name
-        for name, wanted in properties.items()
-        if isinstance(wanted, Mapping) and wanted.get("format") == "path"
-    )
+    return frozenset(name for name, wanted in _properties(schema).items() if _is_path(wanted))
 
 
 def places(schema: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a run's inputs give as paths."""
-    return tuple(str(inputs[name]) for name in sorted(paths_in(schema) & inputs.keys()))
+    """Return what a run's inputs give as paths, one by one or in lists of them."""
+    found = [str(inputs[name]) for name in sorted(paths_in(schema) & inputs.keys())]
+    for name, wanted in sorted(_properties(schema).items()):
+        listed = inputs.get(name)
+        if isinstance(wanted, Mapping) and _is_path(wanted.get("items")) and listed:
+            found += map(str, listed)
+    return tuple(found)
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    return properties
+
+
+def _is_path(wanted: Any) -> bool:
+    return isinstance(wanted, Mapping) and wanted.get("format") == "path"
 
 
 def _typed(wanted: Any, text: str) -> Any:

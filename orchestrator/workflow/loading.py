@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from orchestrator.workflow.checks import problems_of_meaning
+from orchestrator.workflow.checks.registry import problems_of_meaning, warnings_of
 from orchestrator.workflow.definition import Definition, from_plain
-from orchestrator.workflow.problems import WorkflowFileError
+from orchestrator.workflow.problems import Problem, WorkflowFileError
 from orchestrator.workflow.shape import problems_of_shape
 from orchestrator.workflow.source import Place, read
 
@@ -20,6 +20,12 @@ def parse(text: str, filename: str) -> Definition:
     if problems:
         raise WorkflowFileError(problems)
     return from_plain(source.value)
+
+
+def warnings_in(text: str, filename: str) -> list[Problem]:
+    """Return what could be simpler in a file that `parse` accepts, in the order of the file."""
+    found = warnings_of(read(text, filename)).values()
+    return sorted(problem for problems in found for problem in problems)
 
 
 def refused_at(text: str, filename: str, found: Iterable[tuple[Place, str]]) -> WorkflowFileError:

@@ -1,7 +1,7 @@
 """The shape of a workflow file, by JSON Schema 2020-12."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,44 @@ def _said(source: Source, error: jsonschema_rs.ValidationError) -> Iterator[Prob
                 yield source.problem((*place, key), f"unknown key {key!r}{_inside(place)}")
         case jsonschema_rs.ValidationErrorKind.Required(property):
             yield source.problem(place, f"{property!r} is missing{_inside(place)}")
+        case jsonschema_rs.ValidationErrorKind.AnyOf(
+            context
+        ) | jsonschema_rs.ValidationErrorKind.OneOfNotValid(context) if nearest := _nearest(
+            context, len(place)
+        ):
+            for inner in nearest:
+                yield from _said(source, inner)
         case _:
-            yield source.problem(place, f"{_named(place)}{shortened(error.message)}")
+            said = f"{_named(place)}{shortened(error.message)}{_meant(error)}"
+            yield source.problem(place, said)
+
+
+def _nearest(
+    choices: Sequence[Sequence[jsonschema_rs.ValidationError]], depth: int
+) -> Sequence[jsonschema_rs.ValidationError]:
+    """Return what is wrong with the only choice that has the right type, if there is one."""
+    near = [found for found in choices if not any(_is_other(e, depth) for e in found)]
+    return near[0] if len(near) == 1 else ()
+
+
+def _is_other(error: jsonschema_rs.ValidationError, depth: int) -> bool:
+    """Whether the value at this depth is of another kind altogether."""
+    last = list(error.schema_path)[-1]
+    return len(error.instance_path) <= depth and last in {"type", "const", "enum"}
+
+
+def _meant(error: jsonschema_rs.ValidationError) -> str:
+    """Return what a field of the file is for, where a pattern or a list of words refused it."""
+    part: Any = schema()
+    for name in list(error.schema_path)[:-1]:
+        if name != "$ref":
+            part = part[int(name) if isinstance(part, list) else name]
+        if isinstance(part, Mapping) and "$ref" in part:
+            reference = part["$ref"].rpartition("/")[2]
+            part = {**schema()["$defs"][reference], **part}
+    is_choice = list(error.schema_path)[-1] in {"pattern", "enum", "const"}
+    words = part.get("description", "") if is_choice else ""
+    return f" ({words.rstrip('.')})" if words else ""
 
 
 def _inside(place: Place) -> str:

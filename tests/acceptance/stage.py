@@ -6,7 +6,6 @@ Every function runs in the backstage process; identifiers come and go as text.
 from datetime import timedelta
 from pathlib import Path
 
-import yaml
 from django.db.models.functions import Now
 
 from audit.services.events import recording
@@ -15,6 +14,7 @@ from governance.models import Agent, Domain, Gate, Person
 from governance.selectors import signin_links as links
 from governance.services import agents, people, signin_links, tokens
 from orchestrator.demo import crowd, seed
+from orchestrator.demo.examples import FOLDER
 from orchestrator.demo.improvements import FIRST
 from orchestrator.demo.seed import Demo
 from orchestrator.demo.shop import Shop
@@ -104,19 +104,17 @@ def _waiting(demo: Demo, count: int, branch: str) -> list[str]:
 
 def _workflow_of(owner: Person) -> Workflow:
     """Save the example's workflow anew, with a last agent that this person owns."""
-    domain = Domain.objects.get()
-    manifest = yaml.safe_load((seed.EXAMPLE / "agents.yaml").read_text())
-    (entry,) = (agent for agent in manifest["agents"] if agent["slug"] == "integrator")
+    domain, example = Domain.objects.get(), seed.read_example()
+    (entry,) = (agent for agent in example.manifest["agents"] if agent["slug"] == "integrator")
     agents.register_manifest(
         domain=domain,
         manifest={"version": 1, "agents": [{**entry, "version": 2}]},
-        base_dir=seed.EXAMPLE,
+        base_dir=FOLDER,
         owner=owner,
         sponsor=Person.objects.get(username="demo-sponsor"),
         actor=CONSOLE,
     )
-    text = (seed.EXAMPLE / "workflow.yaml").read_text()
-    text = text.replace("integrator@1", "integrator@2").replace("1.0.0", "1.0.1")
+    text = example.workflow.text.replace("integrator@1", "integrator@2").replace("1.0.0", "1.0.1")
     return workflows.save(
         domain=domain, text=text, filename="workflow.yaml", git_commit="", actor=CONSOLE
     )

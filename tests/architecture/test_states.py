@@ -12,8 +12,11 @@ OWNERS = {
     "Gate": "governance/services/gates.py",
     "Warrant": "governance/services/warrants.py",
     "Effect": "governance/services/effects.py",
+    "Contract": "governance/services/contracts.py",
     "Notice": "governance/services/notices.py",
     "Agent": "governance/services/agents.py",
+    "Holding": "governance/services/holdings.py",
+    "Reservation": "governance/services/reservations.py",
     "Run": "orchestrator/services/run_states.py",
     "Step": "orchestrator/services/steps.py",
 }

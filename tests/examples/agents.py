@@ -29,7 +29,7 @@ def definition() -> Definition:
 def manifest() -> dict[str, dict[str, Any]]:
     """Return the manifest's agents by slug."""
     parsed = yaml.safe_load((EXAMPLE / "agents.yaml").read_text())
-    return {entry["slug"]: entry for entry in entries_of(parsed, EXAMPLE)}
+    return {entry["slug"]: entry for entry in entries_of(parsed, EXAMPLE.parent)}
 
 
 def inputs_for(repository: Path, branch: str = "feature", target: str = "main") -> dict[str, str]:

@@ -339,12 +339,14 @@ def test_a_repository_or_branch_that_is_not_there_is_told(
 
 
 def test_an_agent_stands_alone(shop: Path) -> None:
-    """It needs nothing but this Python, its own folder, and JSON on standard input."""
+    """It needs nothing but this Python, the folders it names, and JSON on standard input."""
     commit(shop, "Park (#1)")
     branch(shop, {"total.py": CLEAN})
-    program = manifest()["style-reviewer"]["runner_config"]["argv"][1]
-    assert "import orchestrator" not in Path(program).read_text()
+    program = manifest()["style-reviewer"]["runner_config"]["argv"][1:]
+    assert not [file for file in program if "import orchestrator" in Path(file).read_text()]
     given = json.dumps({"inputs": inputs_for(shop), "context": {}}).encode()
     python = Path(__file__).parents[2] / ".venv" / "bin" / "python"
-    done = subprocess.run([python, program], input=given, capture_output=True, check=True, cwd="/")
+    done = subprocess.run(
+        [python, *program], input=given, capture_output=True, check=True, cwd="/"
+    )
     assert json.loads(done.stdout)["output"]["files"] == 1

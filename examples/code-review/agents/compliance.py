@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from answer import Finding, review
+from answer import review
+from findings import Finding
 from repository import Branch, Unusable, readable
 
 SIGNERS = ".countersign/allowed_signers"

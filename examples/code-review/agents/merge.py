@@ -4,7 +4,8 @@ import json
 import sys
 from typing import Any
 
-from answer import SEVERITIES, answer
+from answer import SEVERITIES
+from findings import answer, refuse
 from repository import Unusable, open_branch
 
 
@@ -16,12 +17,12 @@ def main() -> None:
     try:
         head = open_branch(inputs["repo"], inputs["branch"], inputs["target"]).head
     except Unusable as error:
-        answer({"error": {"code": "repository_unusable", "detail": str(error)[:2000]}})
+        refuse("repository_unusable", str(error))
         return
     stale = sorted(name for name, seen in reviews.items() if seen.get("head") != head)
     if stale or not reviews:
         detail = f"The branch moved after {', '.join(stale) or 'nobody'} looked; start a new run."
-        answer({"error": {"code": "branch_moved", "detail": detail}})
+        refuse("branch_moved", detail)
         return
     proposal = {
         "tool": "git.merge",

@@ -1,24 +1,19 @@
 """Security reviewer: bandit over the changed Python files, detectors over every added line."""
 
-import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from answer import Finding, review
+from answer import exported, review
 from detectors import masked, secrets_in
-from export import export_python
-from repository import Branch, TooLarge, Unusable, readable
+from findings import Finding
+from holes import Hole, holes_in
+from repository import Branch, TooLarge, readable
 
 MOST_PATCH = 64_000_000
 HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-QUOTED = re.compile(r"'.*'", re.DOTALL)
-# bandit's checks for passwords in code quote them in their message.
-TELLS_SECRETS = ("B105", "B106", "B107")
 
 
 def check(branch: Branch) -> tuple[Sequence[Finding], dict[str, Any]]:
@@ -26,49 +21,16 @@ def check(branch: Branch) -> tuple[Sequence[Finding], dict[str, Any]]:
     secrets = set(_secrets(branch))
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made).resolve()
-        names, findings = export_python(branch, folder)
+        names, findings = exported(branch, folder)
         if names:
-            findings += _bandit(folder, names)
+            findings += map(_finding, holes_in(folder, names))
     found = sum(finding.severity == "critical" for finding in secrets)
     return [*findings, *secrets], {"files": len(names), "secrets": found}
 
 
-def _bandit(folder: Path, names: dict[str, str]) -> list[Finding]:
-    # -I keeps modules that lie about in the working directory from being imported.
-    command = [sys.executable, "-I", "-m", "bandit", "--quiet", "--recursive", "--ignore-nosec"]
-    done = subprocess.run(
-        [*command, "--format=json", "--exit-zero", str(folder)],
-        capture_output=True,
-        timeout=240,
-        check=False,
-    )
-    if done.returncode:
-        raise Unusable(f"bandit failed: {done.stderr.decode(errors='replace')}")
-    report = json.loads(done.stdout)
-    failed = [
-        Finding(names[each["filename"]], 0, "not-checked", "major", each["reason"])
-        for each in report["errors"]
-    ]
-    return failed + [_finding(result, names) for result in report["results"]]
-
-
-def _finding(result: dict[str, Any], names: dict[str, str]) -> Finding:
-    rule, message = result["test_id"], result["issue_text"]
-    if rule in TELLS_SECRETS:
-        message = QUOTED.sub("(not shown)", message)
-    return Finding(
-        file=names[result["filename"]],
-        line=result["line_number"],
-        rule=rule,
-        severity=_severity(result["issue_severity"], result["issue_confidence"]),
-        message=message,
-    )
-
-
-def _severity(severity: str, confidence: str) -> str:
-    if (severity, confidence) == ("HIGH", "HIGH"):
-        return "critical"
-    return "minor" if severity == "LOW" else "major"
+def _finding(hole: Hole) -> Finding:
+    severity = "critical" if hole.is_certain else "minor" if hole.severity == "LOW" else "major"
+    return Finding(hole.file, hole.line, hole.rule, severity, hole.message)
 
 
 def _secrets(branch: Branch) -> Iterator[Finding]:

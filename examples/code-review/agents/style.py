@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from answer import Finding, review
-from export import export_python
+from answer import exported, review
+from findings import Finding
 from repository import Branch, Unusable
 
 # What is broken, as opposed to what could be nicer: syntax, and names that do not exist.
@@ -21,7 +21,7 @@ def check(branch: Branch) -> tuple[Sequence[Finding], dict[str, Any]]:
     """Return ruff's findings. No configuration of the repository takes part."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made).resolve()
-        names, findings = export_python(branch, folder)
+        names, findings = exported(branch, folder)
         if names:
             findings += [_finding(found, names) for found in _ruff(folder)]
     return findings, {"files": len(names)}

@@ -23,6 +23,13 @@ class Magentic:
         return interruption(history) or next_move(_story(case), history)
 
 
+def case_of(history: History) -> Case:
+    """Return what is known, planned and done, as far as the children that ended tell it."""
+    case = opened(history, rules_of(history.options))
+    next_move(_story(case), history)
+    return case
+
+
 def _story(case: Case) -> Story[Finish]:
     end = yield from planned(case)
     while end is None:

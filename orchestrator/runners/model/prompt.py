@@ -55,6 +55,8 @@ def _blocks(request: AgentRequest, answer: Mapping[str, Any] | None) -> Iterator
     if run_inputs != request.inputs:
         yield block("run", "human", dict(run_inputs))
     for name, step in sorted(request.context.get("steps", {}).items()):
-        yield block(f"steps.{name}", "agent", step)
+        yield block(f"steps.{name}", step.get("trust", "agent"), step)
+    if state := request.context.get("state"):
+        yield block("state", "agent", state)
     if new := again(request):
         yield new

@@ -13,6 +13,7 @@ from audit.canonical import canonical_bytes
 from orchestrator.patterns.base import Ask, Finish, Note, PastStep, PlannedStep, Start
 from orchestrator.patterns.changes import Key, Settled, TreeMove
 from orchestrator.patterns.paths import declared
+from orchestrator.patterns.placing import Assign, as_named
 from orchestrator.patterns.states import FINAL
 from orchestrator.patterns.tree import decide_run
 
@@ -28,6 +29,7 @@ class Engine:
     rows: dict[Key, PastStep] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     moves: list[TreeMove] = field(default_factory=list)
+    assign: Assign = as_named
 
     def advance(self) -> TreeMove:
         """Make the run's next move."""
@@ -42,7 +44,7 @@ class Engine:
         return move
 
     def decide(self, past: list[PastStep]) -> TreeMove:
-        return decide_run(self.plan, past, {"inputs": self.inputs})
+        return decide_run(self.plan, past, {"inputs": self.inputs}, assign=self.assign)
 
     def end(self, path: str, state: str, iteration: int = 0, /, **output: Any) -> None:
         """Let a child come to a state; a final one gets the next rank."""
@@ -68,7 +70,8 @@ class Engine:
             row = self.rows.get((ask.path, ask.iteration))
             assert row is None or row.state == "blocked", f"{ask.path} starts twice"
             state = "running" if ask.kind == "block" else "ready"
-            self._put(PastStep(ask.path, ask.iteration, state, kind=ask.kind, task=ask.task))
+            row = PastStep(ask.path, ask.iteration, state, agent=ask.agent, kind=ask.kind)
+            self._put(replace(row, task=ask.task))
         for settled in move.settled:
             self._settle(settled)
         for key in move.resumed:

@@ -87,6 +87,18 @@ def test_a_run_of_nothing_to_do_succeeds() -> None:
     assert begun(leaf("a", when="false")).moves[-1].move == Finish("succeeded")
 
 
+def test_a_step_is_skipped_with_one_that_it_needs_only_if_it_says_so() -> None:
+    first = leaf("a", when="inputs.deep")
+    goes = leaf("b", needs=("a",), when_skipped="run")
+    stays = leaf("c", needs=("a",), when_skipped="skip")
+    follows = leaf("d", needs=("c",), when_skipped="skip")
+    engine = begun(first, stays, follows, goes, deep=False)
+    assert asked(engine.moves[-1]) == ["b"]
+    skipped = [settled.path for settled in engine.moves[-1].settled]
+    assert skipped == ["a", "c", "d"]
+    assert asked(begun(first, stays, deep=True).moves[-1]) == ["a"]
+
+
 @pytest.mark.parametrize("condition", ["steps.none.outputs.x == 1", "1", "'yes'"])
 def test_an_unclear_condition_is_for_a_person_not_for_skipping(condition: str) -> None:
     engine = begun(leaf("check", when=condition), leaf("next"))

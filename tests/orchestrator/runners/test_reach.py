@@ -63,6 +63,23 @@ def test_an_agent_reads_the_repository_it_is_asked_about(data_dir: Path) -> None
     assert tried(text_of(head), data_dir / "shop").startswith("ref: ")
 
 
+def test_an_agent_reads_what_lies_on_the_stage_it_is_asked_about(data_dir: Path) -> None:
+    mine, other = (data_dir / "stages" / name / "target" for name in ("mine", "other"))
+    for place in (mine, other):
+        place.mkdir(parents=True)
+        (place / "VERSION").write_text("1.0")
+    assert tried(text_of(mine / "VERSION"), mine) == "1.0"
+    assert tried(text_of(other / "VERSION"), mine) == "PermissionError"
+    assert tried(text_of(data_dir / "secret-key"), mine.parent.parent) == "PermissionError"
+
+
+def test_a_stage_that_links_to_the_data_directory_opens_nothing(data_dir: Path) -> None:
+    stage = data_dir / "stages" / "mine"
+    stage.parent.mkdir()
+    stage.symlink_to(data_dir / "logs")
+    assert tried(text_of(data_dir / "logs/valkey.log"), stage) == "PermissionError"
+
+
 def test_the_neighbours_of_the_data_directory_stay_readable(data_dir: Path) -> None:
     beside = data_dir.parent / "readme"
     beside.write_text("welcome")

@@ -1,6 +1,8 @@
-from orchestrator.workflow.inputs import from_text, paths_in
+from typing import Any
 
-SCHEMA = {
+from orchestrator.workflow.inputs import from_text, paths_in, places
+
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "repo": {"type": "string", "format": "path"},
@@ -28,3 +30,11 @@ def test_an_input_the_schema_does_not_know_stays_text() -> None:
 
 def test_paths_are_those_the_schema_calls_paths() -> None:
     assert paths_in(SCHEMA) == {"repo"}
+
+
+def test_paths_in_a_list_are_places_as_well() -> None:
+    many = {"type": "array", "items": {"type": "string", "format": "path"}}
+    schema = {"type": "object", "properties": {**SCHEMA["properties"], "repos": many}}
+    given = {"repo": "/a", "repos": ["/b", "/c"], "names": ["/d"]}
+    assert places(schema, given) == ("/a", "/b", "/c")
+    assert places(schema, {"names": ["/d"]}) == ()

@@ -1,4 +1,4 @@
-"""Reads a branch of a local git repository without running anything the repository configures.
+"""Reads a local git repository without running anything the repository configures.
 
 git works in a directory of its own that borrows the repository's objects, so configuration,
 hooks, attributes, filters and replacement objects of the repository are out of its sight.
@@ -9,12 +9,15 @@ import re
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 SECONDS = 120
+AT_ONCE = 50
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 REGULAR = {"100644", "100755"}
+COMMON = "--git-common-dir"
 OVERRIDES = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -37,8 +40,8 @@ class Unusable(Exception):  # noqa: N818 - what the repository is, not what went
 
 
 @dataclass(frozen=True)
-class ChangedFile:
-    """A regular file as it is at the branch's head."""
+class File:
+    """A regular file of a commit."""
 
     path: bytes
     oid: str
@@ -50,19 +53,57 @@ class ChangedFile:
 
 
 @dataclass(frozen=True)
-class Branch:
-    """What one branch adds to another: `base` is where they part, `head` where it ends."""
+class Snapshot:
+    """A repository as one commit, `head`, has it."""
 
     git_dir: Path
     objects: Path
-    target: str
-    base: str
     head: str
 
     def git(self, *arguments: str, stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> bytes:
         """Call git on the repository's objects."""
         env = {"GIT_DIR": str(self.git_dir), "GIT_OBJECT_DIRECTORY": str(self.objects)}
         return _git(*arguments, cwd=self.git_dir, env=env, stdin=stdin, ok=ok)
+
+    def files(self) -> list[File]:
+        """Return every regular file."""
+        listed = self.git("ls-tree", "-r", "-z", "--full-tree", self.head)
+        found = []
+        for entry in filter(None, listed.split(b"\0")):
+            head, _, path = entry.partition(b"\t")
+            mode, _, oid = head.decode().split(" ")
+            if mode in REGULAR:
+                found.append((path, oid))
+        return self.sized(found)
+
+    def sized(self, found: list[tuple[bytes, str]]) -> list[File]:
+        """Return files, given as path and object id, with their sizes."""
+        asked = "\n".join(oid for _, oid in found).encode()
+        sizes = self.git("cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
+        return [File(*file, int(size)) for file, size in zip(found, sizes, strict=True)]
+
+    def content(self, file: File) -> bytes:
+        """Return a file's bytes."""
+        return self.git("cat-file", "blob", file.oid)
+
+    def contents(self, files: list[File]) -> Iterator[tuple[File, bytes]]:
+        """Yield files with their bytes, asking git for many at a time."""
+        for start in range(0, len(files), AT_ONCE):
+            some = files[start : start + AT_ONCE]
+            asked = "\n".join(file.oid for file in some).encode()
+            rest = self.git("cat-file", "--batch", stdin=asked)
+            for file in some:
+                _, _, rest = rest.partition(b"\n")
+                yield file, rest[: file.size]
+                rest = rest[file.size + 1 :]
+
+
+@dataclass(frozen=True)
+class Branch(Snapshot):
+    """What one branch adds to another: `base` is where they part, `head` where it ends."""
+
+    target: str
+    base: str
 
     def patch(self, *arguments: str, most: int) -> bytes:
         """Return a patch; raises TooLarge when it is longer than `most` bytes."""
@@ -80,7 +121,7 @@ class Branch:
             raise Unusable("git diff-tree failed.")
         return patch
 
-    def changed_files(self) -> list[ChangedFile]:
+    def changed_files(self) -> list[File]:
         """Return the regular files the branch adds or changes."""
         raw = self.git("diff-tree", "-r", "-z", "--raw", "--no-renames", self.base, self.head)
         *parts, _ = raw.split(b"\0")
@@ -89,13 +130,7 @@ class Branch:
             _, mode, _, oid, _ = head.decode().split(" ")
             if mode in REGULAR:
                 changed.append((path, oid))
-        asked = "\n".join(oid for _, oid in changed).encode()
-        sizes = self.git("cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
-        return [ChangedFile(*file, int(size)) for file, size in zip(changed, sizes, strict=True)]
-
-    def content(self, file: ChangedFile) -> bytes:
-        """Return a file's bytes."""
-        return self.git("cat-file", "blob", file.oid)
+        return self.sized(changed)
 
     def text_at_target(self, path: str) -> str:
         """Return a file at the head of the target branch, empty when it is not there."""
@@ -113,23 +148,42 @@ def readable(data: bytes) -> str:
 
 def open_branch(repository: str, source: str, target: str) -> Branch:
     """Find both branches of the repository at exactly this path and where they part."""
-    place = Path(repository)
-    if not place.is_absolute() or not ((place / ".git").exists() or (place / "HEAD").exists()):
-        raise Unusable(f"{repository} is not the absolute path of a git repository.")
-    found = _git(
-        *("-c", f"safe.directory={place.resolve()}", "rev-parse", "--path-format=absolute"),
-        *("--show-object-format", "--git-common-dir"),
-        cwd=place,
-    )
-    object_format, common = found.decode().splitlines()
-    heads = [_head(Path(common), branch) for branch in (source, target)]
-    git_dir = _own_git_dir(object_format)
-    objects = Path(common) / "objects"
-    unborn = Branch(git_dir, objects, heads[1], "", heads[0])
+    git_dir, common = _opened(repository)
+    heads = [_head(common, branch) for branch in (source, target)]
+    unborn = Branch(git_dir, common / "objects", heads[0], heads[1], "")
     base = unborn.git("merge-base", heads[1], heads[0], ok=(0, 1)).decode().strip()
     if not base:
         raise Unusable(f"{source} and {target} have no common past.")
-    return Branch(git_dir, objects, heads[1], base, heads[0])
+    return replace(unborn, base=base)
+
+
+def open_snapshot(repository: str, branch: str = "") -> Snapshot:
+    """Find the repository at exactly this path, at the head of a branch or of what is out."""
+    git_dir, common = _opened(repository)
+    head = _head(common, branch) if branch else _checked_out(repository)
+    return Snapshot(git_dir, common / "objects", head)
+
+
+def _opened(repository: str) -> tuple[Path, Path]:
+    """Return a git directory of our own, and the one that the repository keeps."""
+    place = Path(repository)
+    if not place.is_absolute() or not ((place / ".git").exists() or (place / "HEAD").exists()):
+        raise Unusable(f"{repository} is not the absolute path of a git repository.")
+    found = _at(place, "rev-parse", "--path-format=absolute", "--show-object-format", COMMON)
+    object_format, common = found.decode().splitlines()
+    return _own_git_dir(object_format), Path(common)
+
+
+def _checked_out(repository: str) -> str:
+    found = _at(Path(repository), "rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1))
+    head = found.decode().strip()
+    if not COMMIT.match(head):
+        raise Unusable("The repository has no commit.")
+    return head
+
+
+def _at(place: Path, *arguments: str, ok: tuple[int, ...] = (0,)) -> bytes:
+    return _git("-c", f"safe.directory={place.resolve()}", *arguments, cwd=place, ok=ok)
 
 
 def _head(common: Path, branch: str) -> str:

@@ -16,22 +16,29 @@ _BOUNDED: Sequence[tuple[str, Place]] = (
 )
 
 
-def problems_of_block(source: Source, node: Node) -> Iterator[Problem]:
-    """Yield what is wrong with a block whose shape is right."""
-    fields = fields_of(node.pattern)
-    for place, message in fields.problems(node.plain):
+def pattern_holds_together(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield what the block's own pattern finds wrong: names, numbers, edges without an end."""
+    for place, message in fields_of(node.pattern).problems(node.plain):
         yield source.problem((*node.place, *place), message)
-    named = fields.agents_named(node.plain)
+
+
+def agents_are_known(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield every agent that a block asks and the file does not name."""
+    named = fields_of(node.pattern).agents_named(node.plain)
     for alias in sorted(named - set(source.value["agents"])):
         place = (*node.place, *_place_of(alias, node.plain))
         yield source.problem(place, f"unknown agent {alias!r}")
-    if named and "timeouts" not in node.plain:
+
+
+def turns_end(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield a block that asks agents and does not say how long a turn may take."""
+    if fields_of(node.pattern).agents_named(node.plain) and "timeouts" not in node.plain:
         message = "'timeouts' is missing: the block asks agents, and a turn must end"
         yield source.problem(node.place, message)
-    yield from _limits(source, node)
 
 
-def _limits(source: Source, node: Node) -> Iterator[Problem]:
+def limits_are_kept(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield every number of a block that is above the limit of the file."""
     for name, place in _BOUNDED:
         most, chosen = source.value["limits"].get(name), _at(node.plain, place)
         if most is not None and chosen is not None and chosen > most:

@@ -1,0 +1,62 @@
+"""Contracts with other domains: list, page, signing and revoking. Drafts come by the API."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from governance.models import Person
+from governance.selectors import contracts as selector
+from governance.services import contracts as service
+from governance.views.answering import page
+from governance.views.forms import SuspendForm
+
+
+@page
+@require_safe
+def contracts(request: HttpRequest) -> HttpResponse:
+    """List the contracts of the reader's domains."""
+    return render(request, "contracts/list.html", {"rows": selector.page_for(request.user)})
+
+
+@page
+@require_safe
+def contract(request: HttpRequest, contract_id: str) -> HttpResponse:
+    """Show what was agreed, who signed it, and what came of it."""
+    view = selector.contract_for(request.user, contract_id)
+    return render(request, "contracts/contract.html", {"contract": view})
+
+
+@page
+@require_POST
+def contract_sign(request: HttpRequest, contract_id: str) -> HttpResponse:
+    """Sign for one side exactly what the page showed."""
+    target = selector.visible_contract(request.user, contract_id)
+    signed = service.sign(
+        contract=target,
+        domain=selector.side_named(request.POST.get("domain", ""), "domain"),
+        person=cast("Person", request.user),
+        shown=request.POST.get("shown", ""),
+    )
+    messages.success(request, _("You signed %(contract)s.") % {"contract": signed})
+    return redirect("contract", contract_id=target.pk)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def contract_revoke(request: HttpRequest, contract_id: str) -> HttpResponse:
+    """Ask why, then revoke for both sides."""
+    target = selector.visible_contract(request.user, contract_id)
+    form = SuspendForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        person = cast("Person", request.user)
+        service.revoke(contract=target, person=person, reason=form.cleaned_data["reason"])
+        messages.success(request, _("%(contract)s binds nobody any more.") % {"contract": target})
+        return redirect("contract", contract_id=target.pk)
+    view = selector.contract_for(request.user, contract_id)
+    context = {"contract": view, "form": form}
+    status = 422 if form.errors else 200
+    return render(request, "contracts/revoke.html", context, status=status)

@@ -1,0 +1,32 @@
+"""Time in a file: the deadline of the run leaves its steps the time that they may take."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from orchestrator.workflow.definition import children_of, duration
+from orchestrator.workflow.nodes import Node
+from orchestrator.workflow.problems import Problem
+from orchestrator.workflow.source import Source
+
+_NO_TIME = timedelta()
+
+
+def deadline_leaves_time(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
+    """Yield a deadline that passes before every step that has to run took its one turn."""
+    plain = source.value
+    deadline = duration(plain["limits"]["deadline"])
+    needed = sum((_needed(step) for step in plain["steps"]), _NO_TIME)
+    if needed > deadline:
+        message = f"the steps may take {needed} one after another, longer than the deadline"
+        yield source.problem(("limits", "deadline"), message)
+
+
+def _needed(plain: Mapping[str, Any]) -> timedelta:
+    """Return how long a node may take at least, done once; what may be skipped takes no time."""
+    if "when" in plain:
+        return _NO_TIME
+    children = [_needed(child) for child in children_of(plain)]
+    inner = sum(children, _NO_TIME) if "steps" in plain else max(children, default=_NO_TIME)
+    timeouts = plain.get("timeouts")
+    return inner + (duration(timeouts["start_to_close"]) if timeouts else _NO_TIME)

@@ -4,11 +4,12 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -138,7 +139,14 @@ def writing(claim: Claim) -> Iterator[None]:
         raise
 
 
-def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str = "") -> None:
+def close(
+    claim: Claim,
+    outcome: AttemptOutcome,
+    *,
+    code: str = "",
+    detail: str = "",
+    usage: Mapping[str, Any] | None = None,
+) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
     statements.changed(
         Attempt,
@@ -147,6 +155,7 @@ def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str 
             "outcome": outcome,
             "error_code": code,
             "error_detail": detail,
+            "usage": dict(usage or {}),
             "finished_at": Now(),
         },
     )

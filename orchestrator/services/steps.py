@@ -41,6 +41,7 @@ from orchestrator.services.step_rows import (
     Planned,
     fresh_rows,
     planned_rows,
+    undo_rows,
     waiting_rows,
 )
 from orchestrator.workflow.plain_json import as_stored
@@ -238,6 +239,23 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     ring(step)
 
 
+def keep(step: Step, conversation: Mapping[str, Any]) -> None:
+    """Keep what the agent left to itself for the turn after its action; empty, forget it."""
+    kept = {"kept": as_stored(dict(conversation))} if conversation else {}
+    Step.objects.filter(pk=step.pk, epoch=step.epoch).update(conversation=kept)
+    step.conversation = kept
+
+
+def turn_again(step: Step, outcome: Mapping[str, Any]) -> None:
+    """Queue another turn of an agent whose action is done, and ring for it."""
+    told = {**step.conversation, "outcome": as_stored(dict(outcome))}
+    done: dict[str, Any] = {"action": None, "held_output": {}, "conversation": told}
+    _move(step, StepState.READY, **done, **_LET_GO, **_NEW_PHASE)
+    tell_step(step, "step.ready", ENGINE, action_done=str(step.action_id))
+    step.action = None
+    ring(step)
+
+
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
@@ -345,19 +363,7 @@ def skip(step: Step, actor: Actor, **payload: Any) -> None:
 
 def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:
     """Create a blocked compensation step for each effect, in the order they are undone."""
-    after = run.steps.count()
-    Step.objects.bulk_create(
-        Step(
-            run=run,
-            path=f"undo/{effect.action.step_path}",
-            iteration=effect.commit_seq or 0,
-            position=after + place,
-            kind=StepKind.TURN,
-            agent_id=effect.action.agent_id,
-            undoes=effect,
-        )
-        for place, effect in enumerate(effects)
-    )
+    Step.objects.bulk_create(undo_rows(run, effects))
 
 
 def begin_undo(step: Step) -> None:

@@ -169,14 +169,21 @@ def _probe(step: Step, effect: Effect) -> Response | None:
 
 
 def _finish(claim: Claim, effect: Effect, response: Response) -> None:
-    """Take the effect and the step over together; the step's output is both their words."""
+    """Take the effect and the step over together; the step's output is both their words.
+
+    An agent that left a conversation reads the response in another turn instead.
+    """
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-        steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
-        claims.close(claim, AttemptOutcome.SUCCEEDED)
+        done = True
+        if step.conversation and _action(step).tool_id != supply.SLUG:
+            steps.turn_again(step, response)
+        else:
+            done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
+        claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)
         runs.advance(run_id=claim.run_id)
 
 

@@ -24,17 +24,15 @@ from governance.refusals import Refusal
 from orchestrator.models import (
     BLOCK_TRANSITIONS,
     MOST_HUMAN_RETRIES,
-    RUN_ENDING,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Run,
-    RunState,
     Step,
     StepKind,
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import shared_state
+from orchestrator.services import claimable, shared_state
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -57,20 +55,6 @@ _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
 _CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
 _ANY = Q()
-
-# Which ready steps may be taken, and what for.
-_RUN = "EXISTS (SELECT 1 FROM orchestrator_run r WHERE r.id = run_id AND r.state IN ({}))"
-_RUNNING = _RUN.format(f"'{RunState.RUNNING.value}'")
-_ENDING = _RUN.format(", ".join(f"'{RunState(state).value}'" for state in sorted(RUN_ENDING)))
-_IN_FLIGHT = (
-    "EXISTS (SELECT 1 FROM governance_effect e"
-    " WHERE e.action_id = orchestrator_step.action_id AND e.state = 'in_flight')"
-)
-_FOR_A_TURN = f"action_id IS NULL AND undoes_id IS NULL AND {_RUNNING}"
-_FOR_EXECUTION = (
-    f"action_id IS NOT NULL AND undoes_id IS NULL AND ({_RUNNING} OR ({_ENDING} AND {_IN_FLIGHT}))"
-)
-_FOR_AN_UNDO = "undoes_id IS NOT NULL AND " + _RUN.format(f"'{RunState.COMPENSATING.value}'")
 
 
 def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
@@ -162,16 +146,17 @@ def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
 
     While a run is ending nothing begins, but an effect that is in flight is settled.
     """
-    return _seize(step_id, _FOR_EXECUTION if for_execution else _FOR_A_TURN, worker)
+    return _seize(
+        step_id, claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN, worker
+    )
 
 
 def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
     """Take a ready compensation step of a run that is rolled back, or return None."""
-    return _seize(step_id, _FOR_AN_UNDO, worker)
+    return _seize(step_id, claimable.FOR_AN_UNDO, worker)
 
 
 def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
-    due = f"(not_before IS NULL OR not_before <= {statements.now()})"
     return statements.taken(
         Step,
         {"pk": step_id, "state": StepState.READY},
@@ -183,7 +168,7 @@ def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
             "started_at": Coalesce(F("started_at"), Now()),
             **_CLEARED,
         },
-        only=f"{due} AND {which}",
+        only=f"{claimable.due()} AND {which}",
     )
 
 

@@ -224,23 +224,6 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     ring(step)
 
 
-def keep(step: Step, conversation: Mapping[str, Any]) -> None:
-    """Keep what the agent left to itself for the turn after its action; empty, forget it."""
-    kept = {"kept": as_stored(dict(conversation))} if conversation else {}
-    Step.objects.filter(pk=step.pk, epoch=step.epoch).update(conversation=kept)
-    step.conversation = kept
-
-
-def turn_again(step: Step, outcome: Mapping[str, Any]) -> None:
-    """Queue another turn of an agent whose action is done, and ring for it."""
-    told = {**step.conversation, "outcome": as_stored(dict(outcome))}
-    done: dict[str, Any] = {"action": None, "held_output": {}, "conversation": told}
-    _move(step, StepState.READY, **done, **_LET_GO, **_NEW_PHASE)
-    tell_step(step, "step.ready", ENGINE, action_done=str(step.action_id))
-    step.action = None
-    ring(step)
-
-
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)

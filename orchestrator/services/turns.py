@@ -33,6 +33,7 @@ from orchestrator.services import (
     cancellation,
     claims,
     context,
+    conversations,
     failures,
     proposals,
     runs,
@@ -142,7 +143,7 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
     if turn.goes_on or step.conversation:
-        steps.keep(step, turn.result.conversation or {})
+        conversations.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.models import Step
-from orchestrator.services import steps
+from orchestrator.services import bells, steps
 from orchestrator.services.history import ENGINE
 from orchestrator.workflow.plain_json import as_stored
 
@@ -27,4 +27,4 @@ def turn_again(step: Step, outcome: Mapping[str, Any]) -> None:
     }
     steps.take_up(step, ENGINE, "step.ready", changes=changes, action_done=str(step.action_id))
     step.action = None
-    steps.ring(step)
+    bells.ring(step)

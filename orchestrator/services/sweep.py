@@ -27,7 +27,7 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services import bells, cancellation, claims, resumption, runs, steps, supplying
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -182,7 +182,7 @@ def _ring_again(step_id: UUID) -> bool:
         step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
         if step is None:
             return False
-        steps.ring(step)
+        bells.ring(step)
     return True
 
 

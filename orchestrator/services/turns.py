@@ -36,6 +36,7 @@ from orchestrator.services import (
     conversations,
     failures,
     proposals,
+    remembered,
     runs,
     steps,
 )
@@ -111,7 +112,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         _attach(step, turn.result)
         claims.close(claim, _settled(step, turn), usage=turn.result.usage)
-        return runs.go_on(run, claim.worker)
+        taken = runs.go_on(run, claim.worker)
+        remembered.seal(run)
+        return taken
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

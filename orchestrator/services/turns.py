@@ -37,7 +37,7 @@ from orchestrator.services import (
     runs,
     steps,
 )
-from orchestrator.services.beating import beating
+from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
@@ -196,9 +196,9 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
     claims.name_runner(claim, described)
-    beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
+    prolong = partial(beat, claim, agent_must_be_active=True)
     try:
-        return runner.run(request, beat)
+        return runner.run(request, prolong)
     except (AgentFailedError, TurnLostError):
         raise
     except Exception as error:

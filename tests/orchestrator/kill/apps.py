@@ -5,10 +5,8 @@ class KillConfig(AppConfig):
     name = "tests.orchestrator.kill"
 
     def ready(self) -> None:
-        """Give the worker the ledger that waits at named pipes."""
+        """Give the worker the ledgers that wait at named pipes."""
         # Factories import models, which exist only now.
-        from governance import adapters  # noqa: PLC0415
-        from tests.factories import governance  # noqa: PLC0415
-        from tests.orchestrator.kill.slow_ledger import SlowLedger  # noqa: PLC0415
+        from tests.orchestrator.kill import slow_ledger  # noqa: PLC0415
 
-        adapters._adapters[governance.LEDGER.slug] = SlowLedger()
+        slow_ledger.install()

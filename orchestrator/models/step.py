@@ -105,7 +105,8 @@ class Step(models.Model):
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `attempts` counts failed tries of the present
-    phase, `crash_count` lost workers. Leases and `not_before` compare with the database's clock.
+    phase, `crash_count` lost workers. `start_by` and `close_by` are when the file's timeouts for
+    waiting and for everything pass. Leases and times compare with the database's clock.
 
     A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
     often people let an escalated step begin again; `note` is what they told its agent last.
@@ -130,6 +131,9 @@ class Step(models.Model):
     lease_owner = models.CharField(max_length=120, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    start_by = models.DateTimeField(null=True, blank=True)
+    close_by = models.DateTimeField(null=True, blank=True)
     rung_at = models.DateTimeField(null=True, blank=True)
     action = models.ForeignKey(
         Action, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
-from django.conf import settings
 from django.db import DatabaseError, connection
 
 from orchestrator.runners.base import TurnLostError
@@ -48,7 +47,7 @@ def beat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
 
 
 def _beat(claim: Claim, stop: Event) -> None:
-    pause = settings.CLAIM_LEASE_SECONDS / BEATS_PER_LEASE
+    pause = claim.lease.total_seconds() / BEATS_PER_LEASE
     try:
         while not stop.wait(pause):
             beat(claim)
@@ -56,4 +55,3 @@ def _beat(claim: Claim, stop: Event) -> None:
         logger.warning("%s", lost)
     finally:
         connection.close()
-

@@ -33,6 +33,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
+from orchestrator.services import timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -168,6 +169,7 @@ def _seize(step_id: UUID, which: Q, worker: str) -> bool:
             epoch=F("epoch") + 1,
             lease_owner=worker,
             lease_expires_at=Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
+            claimed_at=Now(),
             started_at=Coalesce(F("started_at"), Now()),
             **_CLEARED,
         )
@@ -243,6 +245,12 @@ def escalate(step: Step, code: str, detail: str) -> None:
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
 
 
+def time_out(step: Step, code: str, detail: str) -> None:
+    """End a step whose time is used up; what follows the file says with `on_timeout`."""
+    _end(step, StepState.TIMED_OUT, code, detail)
+    tell_step(step, "step.timed_out", ENGINE, code=code, detail=detail)
+
+
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
     """Count a failed attempt and let the step rest before the next one."""
     _move(
@@ -311,7 +319,8 @@ def take_up(
         detail = _("Step %(path)s was begun again %(count)d times; decide otherwise about it.")
         words = {"path": step.path, "count": step.human_retries}
         raise Refusal("too_many_retries", detail % words)
-    fresh = {**_NEW_PHASE, **_CLEARED, "human_retries": retries}
+    times = timing.times_again(step, anew=True)
+    fresh = {**_NEW_PHASE, **_CLEARED, **times, "human_retries": retries}
     _move(step, StepState.READY, **fresh, **(changes or {}))
     tell_step(step, event, actor, **payload)
 
@@ -371,6 +380,8 @@ def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
         detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
         raise Refusal("illegal_transition", detail % words)
+    if to == StepState.READY:
+        changes = {**timing.times_again(step), **changes}
     if to in STEP_FINAL:
         changes["order"] = _next_order(step.run_id)
     same = Step.objects.filter(only, pk=step.pk, state=step.state, epoch=step.epoch)

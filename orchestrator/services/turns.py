@@ -186,7 +186,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
             "steps": {name: outputs[name] for name in seen if name in outputs},
             **({"note": step.note} if step.note else {}),
         },
-        deadline=plan.start_to_close,
+        deadline=plan.timeouts.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),

@@ -37,7 +37,13 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         options = [word for option in ("listen_addresses=", *FAST) for word in ("-c", option)]
-        command = [self.binaries / "postgres", "-D", self.root / "data", "-k", self.root]
+        command: list[str | Path] = [
+            self.binaries / "postgres",
+            "-D",
+            self.root / "data",
+            "-k",
+            self.root,
+        ]
         with (self.root / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *options],

@@ -73,6 +73,7 @@ class TestDatabase:
         settings: dict[str, Any] = connections.settings["default"]
         before = dict(settings)
         with django_db_blocker.unblock():
+            connections["default"].close()
             databases.point_settings_at(engine)
             try:
                 name = databases.migrated_template(engine)
@@ -97,7 +98,8 @@ class TestDatabase:
         stage.writing_agent()
         stage.workers.start("work")
         put(stage.mid_step)
-        run = stage.start(step("look", "looker"), step("write", "clerk"))
+        patient = {"start_to_close": "60s", "heartbeat": "30s"}
+        run = stage.start(step("look", "looker", timeouts=patient), step("write", "clerk"))
         stage.until(lambda: stage.turns() == 1)
         restart(server)
         let_go(stage.mid_step)

@@ -7,6 +7,7 @@ effect stands in flight, and whoever claims the step next reads in the recovery 
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from orchestrator.services import cancellation, claims, failures, proposals, run
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.reconnecting import written
 
 # What a moment later may be otherwise; the warrant still stands.
 _PASSING = frozenset({"fact_unavailable", "warrant_not_usable"})
@@ -109,7 +111,7 @@ def _perform(claim: Claim, step: Step, effect: Effect) -> None:
         logger.exception("tool %s failed in step %s", action.tool_id, step.pk)
         _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
     else:
-        _finish(claim, effect, response)
+        written(partial(_finish, claim, effect, response))
 
 
 def _recover(claim: Claim, step: Step, effect: Effect) -> None:
@@ -169,14 +171,21 @@ def _probe(step: Step, effect: Effect) -> Response | None:
 
 
 def _finish(claim: Claim, effect: Effect, response: Response) -> None:
-    """Take the effect and the step over together; the step's output is both their words."""
+    """Take the effect and the step over together; the step's output is both their words.
+
+    An agent that left a conversation reads the response in another turn instead.
+    """
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-        steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
-        claims.close(claim, AttemptOutcome.SUCCEEDED)
+        done = True
+        if step.conversation and _action(step).tool_id != supply.SLUG:
+            steps.turn_again(step, response)
+        else:
+            done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
+        claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)
         runs.advance(run_id=claim.run_id)
 
 

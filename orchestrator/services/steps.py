@@ -33,13 +33,14 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import timing
+from orchestrator.services import shared_state, timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
     Planned,
     fresh_rows,
     planned_rows,
+    undo_rows,
     waiting_rows,
 )
 from orchestrator.workflow.plain_json import as_stored
@@ -176,9 +177,16 @@ def _seize(step_id: UUID, which: Q, worker: str) -> bool:
     )
 
 
-def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
-    """Take over what the step came to; its successors see it from now on."""
+def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
+    """Take over what the step came to; its successors see it from now on.
+
+    What it writes to the shared state is written with it; where that cannot be, the step fails
+    instead and False is returned.
+    """
     plain = as_stored(dict(output))
+    if fault := shared_state.fault_of(step, plain):
+        fail(step, fault.code, fault.detail)
+        return False
     _move(
         step,
         StepState.SUCCEEDED,
@@ -189,7 +197,9 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
         **_LET_GO,
         **_CLEARED,
     )
+    shared_state.write(step, plain)
     tell_step(step, "step.succeeded", actor, output=plain, output_digest=digest(plain))
+    return True
 
 
 def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -216,6 +226,23 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     )
     step.action = action
     tell_step(step, "step.ready", ENGINE, action=str(action.pk))
+    ring(step)
+
+
+def keep(step: Step, conversation: Mapping[str, Any]) -> None:
+    """Keep what the agent left to itself for the turn after its action; empty, forget it."""
+    kept = {"kept": as_stored(dict(conversation))} if conversation else {}
+    Step.objects.filter(pk=step.pk, epoch=step.epoch).update(conversation=kept)
+    step.conversation = kept
+
+
+def turn_again(step: Step, outcome: Mapping[str, Any]) -> None:
+    """Queue another turn of an agent whose action is done, and ring for it."""
+    told = {**step.conversation, "outcome": as_stored(dict(outcome))}
+    done: dict[str, Any] = {"action": None, "held_output": {}, "conversation": told}
+    _move(step, StepState.READY, **done, **_LET_GO, **_NEW_PHASE)
+    tell_step(step, "step.ready", ENGINE, action_done=str(step.action_id))
+    step.action = None
     ring(step)
 
 
@@ -333,19 +360,7 @@ def skip(step: Step, actor: Actor, **payload: Any) -> None:
 
 def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:
     """Create a blocked compensation step for each effect, in the order they are undone."""
-    after = run.steps.count()
-    Step.objects.bulk_create(
-        Step(
-            run=run,
-            path=f"undo/{effect.action.step_path}",
-            iteration=effect.commit_seq or 0,
-            position=after + place,
-            kind=StepKind.TURN,
-            agent_id=effect.action.agent_id,
-            undoes=effect,
-        )
-        for place, effect in enumerate(effects)
-    )
+    Step.objects.bulk_create(undo_rows(run, effects))
 
 
 def begin_undo(step: Step) -> None:

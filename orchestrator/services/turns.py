@@ -7,6 +7,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 import logging
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -32,6 +33,7 @@ from orchestrator.services import (
     answers,
     cancellation,
     claims,
+    context,
     failures,
     proposals,
     runs,
@@ -41,14 +43,19 @@ from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.offering import offered
+from orchestrator.services.reconnecting import written
 from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
-from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
+
+LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
+
+_WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,11 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has not said its last word: its action is one call of a tool."""
+        return self.result.conversation is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -80,11 +92,12 @@ def take(claim: Claim) -> Claim | None:
         try:
             turn = _worked(claim)
         except AgentFailedError as error:
-            return fail(claim, error)
+            return written(partial(fail, claim, error))
         try:
-            return commit(claim, turn)
+            return written(partial(commit, claim, turn))
         except Refusal as no:
-            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False))
+            refused = AgentFailedError(no.code, no.detail, retryable=False)
+            return written(partial(fail, claim, refused))
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
@@ -101,7 +114,7 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         runs.lock(claim.run_id)
         step = claims.held(claim, not_while=RUN_ENDING)
         _attach(step, turn.result)
-        claims.close(claim, _settled(step, turn))
+        claims.close(claim, _settled(step, turn), usage=turn.result.usage)
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
@@ -111,7 +124,13 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
         runs.lock(claim.run_id)
         step = claims.held(claim)
         failures.settle(step, error)
-        claims.close(claim, AttemptOutcome.FAILED, code=error.code, detail=error.detail)
+        claims.close(
+            claim,
+            AttemptOutcome.FAILED,
+            code=error.code,
+            detail=error.detail,
+            usage=error.usage,
+        )
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
@@ -119,14 +138,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
         name = "failed" if turn.judged.route == "stop" else "postponed"
         tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
-    elif definition_of(step.run.workflow_id).step(step.path).checkpoint:
+    elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
         tell_step(step, "checkpoint.held", ENGINE)
     if turn.judged.route == "stop":
         steps.fail(step, "checkpoint_failed", turn.judged.message)
         return AttemptOutcome.FAILED
     if turn.prepared is None:
-        steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
-        return AttemptOutcome.SUCCEEDED
+        done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
+        return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
+    if turn.goes_on or step.conversation:
+        steps.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
@@ -156,8 +177,9 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
-    answers.check(step, definition, result.output)
-    judged = judge(plan.checkpoint, outputs=result.output, inputs=step.run.inputs)
+    judged = (
+        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
+    )
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged)
@@ -166,12 +188,16 @@ def _worked(claim: Claim) -> Turn:
     return Turn(result, judged, prepared, proposal.rationale)
 
 
+def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
+    answers.check(step, definition, result.output)
+    checkpoints = definition.step(step.path).checkpoint
+    return judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+
+
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    seen, agent = granted(definition, step.path), agent_of(step)
-    names = {*seen, *named_in_arguments(plan)}
-    outputs = runs.outputs_of(step.run_id, names, at=step.path)
+    agent = agent_of(step)
     try:
-        inputs = given_inputs(plan, step.run.inputs, outputs, step.task.get("each", {}))
+        inputs, shown = context.inputs_and_context(step, definition, plan)
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
@@ -181,24 +207,23 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         agent_slug=agent.slug,
         config=agent.runner_config,
         inputs=inputs,
-        context={
-            "inputs": step.run.inputs,
-            "steps": {name: outputs[name] for name in seen if name in outputs},
-            **({"note": step.note} if step.note else {}),
-        },
+        context=shown,
         deadline=plan.timeouts.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
+        tools=() if step.kind in _WORDS_ONLY else offered(agent),
+        conversation=step.conversation.get("kept"),
+        outcome=step.conversation.get("outcome"),
     )
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
     claims.name_runner(claim, described)
-    prolong = partial(beat, claim, agent_must_be_active=True)
+    prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
-        return runner.run(request, prolong)
+        result = runner.run(request, prolong)
     except (AgentFailedError, TurnLostError):
         raise
     except Exception as error:
@@ -206,15 +231,25 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
         logger.exception("runner %s failed in step %s", described, step.pk)
         detail = _("The runner failed: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
         raise AgentFailedError("runner_failed", detail, retryable=True) from error
+    if monotonic() - began > LONG_SECONDS:
+        # Whoever was away that long may have to connect anew before anything is written.
+        prolong()
+    return result
 
 
 def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:
     """Return what the turn asks for; a postponed output asks to be let through."""
     if judged.route == "stop":
         return None
+    if result.proposals and step.kind in _WORDS_ONLY:
+        detail = _("The agent proposed an action where it was only asked for an answer.")
+        raise AgentFailedError("no_action_here", detail, retryable=False)
     if len(result.proposals) + bool(judged.route) > 1:
         detail = _("The agent proposed more than one action in one turn; it may propose one.")
         raise AgentFailedError("too_many_proposals", detail, retryable=False)
+    if result.conversation is not None and not result.proposals:
+        detail = _("The agent wants to go on, but proposed nothing to wait for.")
+        raise AgentFailedError("nothing_proposed", detail, retryable=False)
     if judged.route == "postpone":
         return checkpoint.proposal(step.place, judged.message)
     return result.proposals[0] if result.proposals else None

@@ -256,26 +256,22 @@ def resume(step: Step) -> None:
 def reject(step: Step, code: str, detail: str) -> None:
     """End a step whose action people did not approve."""
     _end(step, StepState.REJECTED, code, detail)
-    tell_step(step, "step.rejected", ENGINE, code=code, detail=detail)
 
 
 def fail(step: Step, code: str, detail: str, actor: Actor = ENGINE) -> None:
     """End a step that another attempt cannot help."""
-    _end(step, StepState.FAILED, code, detail)
-    tell_step(step, "step.failed", actor, code=code, detail=detail)
+    _end(step, StepState.FAILED, code, detail, actor)
 
 
 def escalate(step: Step, code: str, detail: str) -> None:
     """Stop trying and leave the step to a person."""
-    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
-    _move(step, StepState.ESCALATED, **why, **_LET_GO)
+    _move(step, StepState.ESCALATED, error_code=code, error_detail=detail, **_LET_GO)
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
 
 
 def time_out(step: Step, code: str, detail: str) -> None:
     """End a step whose time is used up; what follows the file says with `on_timeout`."""
     _end(step, StepState.TIMED_OUT, code, detail)
-    tell_step(step, "step.timed_out", ENGINE, code=code, detail=detail)
 
 
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
@@ -383,9 +379,9 @@ def _next_order(run_id: UUID) -> int:
     return int(last or 0) + 1
 
 
-def _end(step: Step, to: StepState, code: str, detail: str) -> None:
-    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
-    _move(step, to, finished_at=Now(), **why, **_LET_GO)
+def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:
+    _move(step, to, finished_at=Now(), error_code=code, error_detail=detail, **_LET_GO)
+    tell_step(step, f"step.{to.value}", actor, code=code, detail=detail)
 
 
 def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:

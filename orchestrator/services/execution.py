@@ -22,7 +22,15 @@ from governance.services.warrants import Claimed, Drifted, Outcome, Refused
 from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
 from orchestrator.runners import supply
 from orchestrator.runners.base import AgentFailedError, TurnLostError
-from orchestrator.services import cancellation, claims, failures, proposals, runs, steps
+from orchestrator.services import (
+    cancellation,
+    claims,
+    conversations,
+    failures,
+    proposals,
+    runs,
+    steps,
+)
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_step
@@ -182,7 +190,7 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
         done = True
         if step.conversation and _action(step).tool_id != supply.SLUG:
-            steps.turn_again(step, response)
+            conversations.turn_again(step, response)
         else:
             done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
         claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)

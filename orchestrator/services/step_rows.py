@@ -67,6 +67,8 @@ def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
 
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
     """Return new rows, not saved yet. A timer is never ready: it runs until its time has come."""
+    if not asked:
+        return []
     places = _places(run, [one.ask.path for one in asked])
     definition = definition_of(run.workflow_id)
     return [

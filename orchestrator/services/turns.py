@@ -34,6 +34,7 @@ from orchestrator.services import (
     cancellation,
     claims,
     context,
+    conversations,
     failures,
     proposals,
     runs,
@@ -110,12 +111,12 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
 
     Raises TurnLostError, and then nothing was written. A run that is ending takes nothing more.
     """
-    with recording():
-        runs.lock(claim.run_id)
-        step = claims.held(claim, not_while=RUN_ENDING)
+    with claims.writing(claim), recording():
+        run = runs.lock(claim.run_id)
+        step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         _attach(step, turn.result)
         claims.close(claim, _settled(step, turn), usage=turn.result.usage)
-        return runs.advance(run_id=claim.run_id, worker=claim.worker)
+        return runs.go_on(run, claim.worker)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
@@ -147,12 +148,14 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
     if turn.goes_on or step.conversation:
-        steps.keep(step, turn.result.conversation or {})
+        conversations.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
 
 def _attach(step: Step, result: AgentResult) -> None:
+    if not result.exhibits:
+        return
     exhibits.attach_turn(
         domain=step.run.domain,
         run_id=step.run_id,
@@ -166,7 +169,7 @@ def _attach(step: Step, result: AgentResult) -> None:
 
 
 def _worked(claim: Claim) -> Turn:
-    step = Step.objects.select_related("run__initiator", "agent").get(pk=claim.step_id)
+    step = claim.step
     agent = agent_of(step)
     if agent.lifecycle != Lifecycle.ACTIVE:
         detail = _("Agent %(name)s is out of service.") % {"name": agent.name}
@@ -220,7 +223,6 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
-    claims.name_runner(claim, described)
     prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
         result = runner.run(request, prolong)

@@ -98,6 +98,7 @@ class Run(models.Model):
     asked for it and why; a second request to cancel is answered with the id of the first.
     `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
     inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
+    `version` moves on whenever somebody takes hold of the run to change it or its steps.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -130,6 +131,7 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     pause_reason = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=0)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -17,14 +17,16 @@ from orchestrator.workflow.shared_state import misfit_of, written_by
 # An event carries the output, so that a run can be replayed; larger things are exhibits.
 MOST_BYTES = 131_072
 INVALID = "invalid_answer"
+# What an agent is told to do better when it is asked again.
+_TOLD = frozenset({INVALID, "invalid_tool_call"})
 
 
 def task_of(step: Step) -> Mapping[str, Any]:
     """Return what the agent is told beside its inputs; after a misfit, what was wrong with it."""
     task: dict[str, Any] = {key: part for key, part in step.task.items() if key != "each"}
     last = step.tries.exclude(error_code="").order_by("number").last() if step.attempts else None
-    if last is not None and last.error_code == INVALID:
-        task["error"] = {"code": INVALID, "detail": last.error_detail}
+    if last is not None and last.error_code in _TOLD:
+        task["error"] = {"code": last.error_code, "detail": last.error_detail}
     return task
 
 

@@ -95,6 +95,8 @@ BLOCKS: Types = (
     ("block.escalated", _("Block {step} needs a person: {detail}")),
 )
 
+STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
+
 DECISIONS: Types = (
     ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
     ("join.fired", _("The branches of {block} came together: {state}")),
@@ -122,7 +124,7 @@ DECISIONS: Types = (
 
 def register() -> None:
     """Fill the log's registries with everything the orchestrator records and shows."""
-    for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, DECISIONS):
+    for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, STATE, DECISIONS):
         registry.register_event_types(types)
     registry.register_stream("run", _may_view_run)
     registry.register_list("runs", _may_view_runs)

@@ -113,7 +113,7 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
         return None
     first, *others = work
     steps.ring_all(others)
-    return claims.claim(step_id=first.pk, kind=AttemptKind.TURN, worker=worker)
+    return claims.taken(step_id=first.pk, kind=AttemptKind.TURN, worker=worker, run=run)
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:

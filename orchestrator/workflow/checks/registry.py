@@ -8,6 +8,7 @@ from orchestrator.workflow.checks import (
     names,
     order,
     peers,
+    sharing,
     simplicity,
     time,
 )
@@ -25,6 +26,8 @@ OF_FILES: Sequence[FileCheck] = (
     peers.peers_can_bid,
     conditions.success_can_be_read,
     time.deadline_leaves_time,
+    sharing.state_is_typed,
+    sharing.state_is_written,
 )
 OF_NODES: Sequence[NodeCheck] = (
     names.agent_is_known,
@@ -36,6 +39,9 @@ OF_NODES: Sequence[NodeCheck] = (
     order.step_can_be_reached,
     order.skipped_needs_are_answered,
     conditions.expressions_can_be_read,
+    sharing.writes_are_known,
+    sharing.state_seen_is_known,
+    sharing.writers_do_not_race,
     blocks.pattern_holds_together,
     blocks.agents_are_known,
     blocks.turns_end,

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 from django.apps import AppConfig
 
 
@@ -5,8 +8,11 @@ class KillConfig(AppConfig):
     name = "tests.orchestrator.kill"
 
     def ready(self) -> None:
-        """Give the worker the ledgers that wait at named pipes."""
+        """Give the worker the ledgers that wait where a test wants it, or the points to die at."""
         # Factories import models, which exist only now.
-        from tests.orchestrator.kill import slow_ledger  # noqa: PLC0415
+        from tests.orchestrator.kill import points, slow_ledger  # noqa: PLC0415
 
+        if place := os.environ.get(points.PLACE):
+            points.install(Path(place))
+            return
         slow_ledger.install()

@@ -171,6 +171,8 @@ CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
+# Folders below which runs may name targets of releases, likewise
+TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
 
 # Mail ---------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")

@@ -6,6 +6,7 @@ from governance import adapters
 from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.git.merge import GitMerge
+from orchestrator.runners.release.deploy import Deploy
 from orchestrator.runners.supply import SupplyAdapter
 
 
@@ -15,3 +16,4 @@ def register() -> None:
     adapters.register(CheckpointAdapter())
     adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
+    adapters.register(Deploy(settings.REPOSITORY_ROOTS, settings.TARGET_ROOTS))

@@ -113,6 +113,17 @@ EFFECTS: Types = (
     ("effect.compensated", "Undone: {sentence}"),
 )
 
+BUDGETS: Types = (
+    ("budget.created", "A budget was set for {budget}: {amount}"),
+    ("budget.changed", "The budget of {budget} is {amount} from now on: {reason}"),
+    ("budget.alerted", "{share} % of the budget of {budget} are used"),
+    ("budget.run_raised", "The run may use more: {amounts}. {reason}"),
+    ("budget.reserved", "Budget was reserved"),
+    ("budget.awaited", "Waiting for budget: {budget}"),
+    ("budget.lent", "Budget was given back while people decide"),
+    ("budget.settled", "The budget was settled"),
+)
+
 # What people call the objects that events name by id.
 NAMES: Mapping[str, tuple[type[Model], str]] = {
     "person": (Person, "display_name"),
@@ -128,6 +139,7 @@ WRITTEN_ONCE = (
     "governance.Exhibit",
     "governance.Review",
     "governance.Decision",
+    "governance.Charge",
     "governance.ContractSignature",
     "governance.Receipt",
 )
@@ -136,7 +148,7 @@ WRITTEN_ONCE = (
 def register() -> None:
     """Fill the log's registries with everything governance records and shows."""
     acting = (ACTIONS, GATES, WARRANTS, EFFECTS)
-    for types in (DOMAINS, CONTRACTS, PEOPLE, TOKENS, AGENTS, NOTICES, *acting):
+    for types in (DOMAINS, CONTRACTS, PEOPLE, TOKENS, AGENTS, NOTICES, BUDGETS, *acting):
         registry.register_event_types(types)
     registry.register_stream("domain", _may_view_domain)
     registry.register_stream("agent", _may_view_agent)

@@ -1,5 +1,19 @@
 from governance.models.action import Action, Exhibit, Outcome, Verdict
 from governance.models.agent import LIFECYCLE_TRANSITIONS, Agent, Environment, Grant, Lifecycle
+from governance.models.budget import (
+    ALERTS,
+    HOLDING_TRANSITIONS,
+    RESERVATION_TRANSITIONS,
+    Budget,
+    BudgetScope,
+    Charge,
+    Holding,
+    HoldingState,
+    Reservation,
+    ReservationState,
+    Unit,
+    Window,
+)
 from governance.models.contract import (
     CONTRACT_TRANSITIONS,
     Contract,
@@ -19,16 +33,22 @@ from governance.models.tool import Reversibility, Risk, Tool
 from governance.models.warrant import WARRANT_TRANSITIONS, Warrant, WarrantState
 
 __all__ = [
+    "ALERTS",
     "CONTRACT_TRANSITIONS",
     "EFFECT_TRANSITIONS",
     "GATE_TRANSITIONS",
+    "HOLDING_TRANSITIONS",
     "LIFECYCLE_TRANSITIONS",
     "NOTICE_TRANSITIONS",
+    "RESERVATION_TRANSITIONS",
     "WARRANT_TRANSITIONS",
     "Action",
     "Agent",
+    "Budget",
+    "BudgetScope",
     "Bundle",
     "Channel",
+    "Charge",
     "Contract",
     "ContractSignature",
     "ContractState",
@@ -45,6 +65,8 @@ __all__ = [
     "Gate",
     "GateState",
     "Grant",
+    "Holding",
+    "HoldingState",
     "Lifecycle",
     "Notice",
     "NoticeState",
@@ -52,6 +74,8 @@ __all__ = [
     "PasswordTries",
     "Person",
     "Receipt",
+    "Reservation",
+    "ReservationState",
     "Reversibility",
     "Review",
     "Risk",
@@ -60,9 +84,11 @@ __all__ = [
     "Team",
     "Token",
     "Tool",
+    "Unit",
     "Verb",
     "Verdict",
     "Warrant",
     "WarrantState",
     "Webhook",
+    "Window",
 ]

@@ -24,6 +24,7 @@ class Domain(models.Model):
             ("operate_runs", "May start, pause and cancel runs"),
             ("register_agents", "May register, suspend and resume agents"),
             ("read_audit", "May read the audit log"),
+            ("manage_budgets", "May set and raise budgets"),
             ("manage_people", "May invite and deactivate people"),
             ("sign_contracts", "May sign and revoke contracts with other domains"),
         ]

@@ -115,13 +115,18 @@ def people_of(domain: Domain) -> QuerySet[Person]:
 
 def reviewers_of(domain: Domain) -> QuerySet[Person]:
     """Return the active people who can sign in and may decide gates of the domain."""
+    return holders_of(domain.pk, "review_gates")
+
+
+def holders_of(domain_id: uuid.UUID, permission: str) -> QuerySet[Person]:
+    """Return the active people who can sign in and hold the permission on the domain."""
     direct = Q(
-        domainpersonpermission__content_object=domain,
-        domainpersonpermission__permission__codename="review_gates",
+        domainpersonpermission__content_object=domain_id,
+        domainpersonpermission__permission__codename=permission,
     )
     through_group = Q(
-        groups__domaingrouppermission__content_object=domain,
-        groups__domaingrouppermission__permission__codename="review_gates",
+        groups__domaingrouppermission__content_object=domain_id,
+        groups__domaingrouppermission__permission__codename=permission,
     )
     found = Person.objects.filter(direct | through_group, is_active=True, may_sign_in=True)
     return Person.objects.filter(pk__in=found.values("pk")).order_by("display_name", "username")

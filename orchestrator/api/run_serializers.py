@@ -57,6 +57,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
     runner = serializers.CharField(allow_blank=True)
     error_code = serializers.CharField(allow_blank=True)
     error_detail = serializers.CharField(allow_blank=True)
+    usage = serializers.DictField()
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
 
@@ -178,4 +179,7 @@ class StartSerializer(StrictSerializer):
 
     workflow = serializers.UUIDField()
     inputs = serializers.DictField(default=dict)
+    goal = serializers.CharField(required=False, default="", allow_blank=True)
+    constraints = serializers.ListField(child=serializers.CharField(), default=list)
+    success_criteria = serializers.ListField(child=serializers.CharField(), default=list)
     idempotency_key = serializers.CharField(required=False, min_length=8, max_length=120)

@@ -7,10 +7,11 @@ from importlib.metadata import EntryPoint, entry_points
 
 from orchestrator.runners.base import AgentFailedError, Runner
 from orchestrator.runners.echo import EchoRunner
+from orchestrator.runners.model.runner import ModelRunner
 from orchestrator.runners.process import ProcessRunner
 
 GROUP = "countersign.runners"
-BUILT_IN: tuple[type[Runner], ...] = (EchoRunner, ProcessRunner)
+BUILT_IN: tuple[type[Runner], ...] = (EchoRunner, ModelRunner, ProcessRunner)
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,11 @@ def runner_for(name: str) -> tuple[Runner, str]:
     except KeyError:
         detail = f"No runner named {name!r} is installed."
         raise AgentFailedError("unknown_runner", detail, retryable=False) from None
+
+
+def description_of(name: str) -> str:
+    """Return what to record of the runner; nothing when none has the name."""
+    return runners()[name][1] if name in runners() else ""
 
 
 def _plugins() -> Iterator[tuple[Runner, str]]:

@@ -105,8 +105,14 @@ def _view(run: Run, seq: int) -> RunView:
         gates=gates,
         effects=effects,
         exhibits=_exhibits(run),
+        brief=_brief(run),
         statement=statement_of(run.pk) if effects and _may_be_undone(run) else (),
     )
+
+
+def _brief(run: Run) -> dict[str, Any]:
+    lists = {"constraints": run.constraints, "success_criteria": run.success_criteria}
+    return {name: part for name, part in {"goal": run.goal, **lists}.items() if part}
 
 
 def _may_be_undone(run: Run) -> bool:
@@ -179,6 +185,7 @@ def _attempt(attempt: Attempt) -> AttemptRow:
         runner=attempt.runner,
         error_code=attempt.error_code,
         error_detail=attempt.error_detail,
+        usage=attempt.usage,
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
     )

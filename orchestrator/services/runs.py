@@ -4,21 +4,23 @@ The orchestrator is no process. It is `advance`, a transaction that anybody may 
 it reads what happened, asks the patterns for the next move and makes it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Effect, Person
 from governance.refusals import Forbidden, Refusal
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
-from orchestrator.history.places import blocks_around, key_of
+from orchestrator.history.places import key_of
 from orchestrator.models import (
     RUN_ENDING,
     RUN_FINAL,
@@ -33,11 +35,15 @@ from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import moves, rollback, steps
+from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
+from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
 from orchestrator.services.run_states import move as _move
+from orchestrator.services.selection import pinned, tell
+from orchestrator.services.shared_state import values_of
 from orchestrator.workflow.definition import Definition
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
@@ -50,21 +56,23 @@ def start(
     initiator: Person,
     inputs: Mapping[str, Any],
     dedupe_key: str,
+    brief: Brief = NOTHING,
     actor: Actor | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
+    `brief` is what its agents are told beside the inputs. Raises Invalid with everything wrong by
+    JSON pointer, or naming the agents that cannot work.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
-    intake = prepare(workflow=workflow, inputs=inputs)
+    intake = prepare(workflow=workflow, inputs=inputs, brief=brief)
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
             run = known or _create(workflow, initiator, intake, dedupe_key)
             if not known:
-                _admit(run, actor or Actor.person(initiator.pk))
+                _admit(run, actor or Actor.person(initiator.pk), intake)
                 advance(run_id=run.pk)
     except IntegrityError:
         run = Run.objects.get(dedupe_key=dedupe_key)
@@ -76,8 +84,11 @@ def start(
 
 
 def lock(run_id: UUID) -> Run:
-    """Return the run, locked where the database locks rows: the first lock of every use case."""
-    return Run.objects.select_for_update().get(pk=run_id)
+    """Return the run, held until the transaction ends: the first lock of every use case."""
+    run = statements.taken(Run, {"pk": run_id}, {"version": F("version") + 1})
+    if run is None:
+        raise Run.DoesNotExist(str(run_id))
+    return run
 
 
 def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
@@ -87,20 +98,24 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     the same transaction; otherwise somebody is rung for it.
     """
     with recording():
-        run = lock(run_id)
-        if run.state in RUN_ENDING:
-            rollback.proceed(run)
-        if run.state not in _GOES_ON:
-            return None
-        definition = definition_of(run.workflow_id)
-        past = moves.past_of(run)
-        move = next_move(definition, past, run.inputs)
-        leaves = _leaves(move, past)
-        if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
-            _resume(run)
-        taken = moves.make(run, definition, move, worker)
-        _settle(run, definition, move, leaves)
-        return taken
+        return go_on(lock(run_id), worker)
+
+
+def go_on(run: Run, worker: str = "") -> Claim | None:
+    """Make the next move of a run that the caller's transaction has locked."""
+    if run.state in RUN_ENDING:
+        rollback.proceed(run)
+    if run.state not in _GOES_ON:
+        return None
+    definition = definition_of(run.workflow_id)
+    past = moves.past_of(run)
+    move = next_move(definition, past, run.inputs, values_of(run, definition))
+    leaves = _leaves(move, past)
+    if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
+        _resume(run)
+    taken = moves.make(run, definition, move, worker)
+    _settle(run, definition, move, leaves)
+    return taken
 
 
 def time_out(*, run_id: UUID) -> bool:
@@ -119,19 +134,6 @@ def time_out(*, run_id: UUID) -> bool:
     return True
 
 
-def outputs_of(run_id: UUID, names: Collection[str], *, at: str = "") -> dict[str, Any]:
-    """Return `steps` as expressions of the step at `at` see it: outputs of those that succeeded.
-
-    A name means the step of that name in the innermost block around it that has one.
-    """
-    blocks = ["", *(f"{block}/" for block in blocks_around(at))]
-    places = [f"{block}{name}" for block in blocks for name in names]
-    done = Step.objects.filter(run_id=run_id, path__in=places, state=StepState.SUCCEEDED)
-    rows = list(done.values_list("path", "iteration", "output"))
-    rows.sort(key=lambda row: (row[0].count("/"), row[1]))
-    return {path.rpartition("/")[2]: {"outputs": output} for path, _iteration, output in rows}
-
-
 def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
     run = Run.objects.create(
         domain_id=workflow.domain_id,
@@ -139,6 +141,8 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         initiator=initiator,
         inputs=dict(intake.inputs),
         input_digest=intake.input_digest,
+        pinned_agents=pinned(intake.filled),
+        **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
     )
@@ -146,7 +150,7 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
     return run
 
 
-def _admit(run: Run, actor: Actor) -> None:
+def _admit(run: Run, actor: Actor, intake: Intake) -> None:
     _move(run, RunState.RUNNING, started_at=Now())
     name, version = run.workflow.name, run.workflow.version
     tell_run(
@@ -157,7 +161,9 @@ def _admit(run: Run, actor: Actor) -> None:
         version=version,
         definition=digest(run.workflow.definition),
         inputs=dict(run.inputs),
+        **({"brief": intake.brief} if intake.brief else {}),
     )
+    tell(run, intake.filled)
 
 
 def _leaves(move: TreeMove, past: Sequence[PastStep]) -> list[PastStep]:
@@ -190,7 +196,7 @@ def _resume(run: Run) -> None:
 def _finish(run: Run, definition: Definition) -> None:
     """Succeed only if everything the file calls success holds, and no effect is in doubt."""
     steps_seen = outputs_of(run.pk, success_reads(definition))
-    unmet = unmet_success(definition, run.inputs, steps_seen)
+    unmet = unmet_success(definition, run.inputs, steps_seen, values_of(run, definition))
     if unmet or _effect_is_open(run):
         detail = _("All steps are done, but this does not hold: %(what)s")
         what = "; ".join(unmet) or _("every side effect is settled")

@@ -15,6 +15,8 @@ OWNERS = {
     "Contract": "governance/services/contracts.py",
     "Notice": "governance/services/notices.py",
     "Agent": "governance/services/agents.py",
+    "Holding": "governance/services/holdings.py",
+    "Reservation": "governance/services/reservations.py",
     "Run": "orchestrator/services/run_states.py",
     "Step": "orchestrator/services/steps.py",
 }

@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.models import Run, Step
-from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat
+from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat, Proposal
 from orchestrator.runners.registry import runners
 from orchestrator.services import execution, turns
 from tests.factories import governance
 from tests.factories import orchestrator as make
 from tests.factories.orchestrator import WORKER
-from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS
-from tests.orchestrator.cells.player import answer
+from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS, PEERS, TOPOLOGIES
+from tests.orchestrator.cells.player import answer, proposals
 
 PLAYER = "player"
 
@@ -33,7 +33,9 @@ class PlayerRunner:
             "inputs": dict(request.inputs),
             "context": dict(request.context),
         }
-        return AgentResult(output={**answer(plain), **request.config.get("output", {})})
+        wanted = proposals(plain, request.config.get("places", ()), request.config.get("ledger"))
+        asked = [Proposal(one["tool"], one["arguments"]) for one in wanted]
+        return AgentResult({**answer(plain), **request.config.get("output", {})}, proposals=asked)
 
 
 @contextmanager
@@ -48,7 +50,7 @@ def player_installed() -> Iterator[None]:
 
 def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
     """Register everybody who works in the files."""
-    for slug in AGENTS:
+    for slug in (*AGENTS, *(f"{name}-{peer}" for name in AGENTS for peer in PEERS)):
         governance.agent(
             home.domain,
             home.ada,
@@ -60,10 +62,12 @@ def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
         )
 
 
-def begun(home: governance.House, pattern: str, **fields: Any) -> Run:
-    """Start a run of the file for a pattern."""
+def begun(
+    home: governance.House, pattern: str, topology: str = "centralized", **fields: Any
+) -> Run:
+    """Start a run of the file for a pattern, under a topology."""
     steps = FILES[pattern]()
-    fields = {"agents": {slug: {"ref": f"{slug}@1"} for slug in agents_of(steps)}, **fields}
+    fields = {**TOPOLOGIES[topology](agents_of(steps)), **fields}
     return make.start(make.workflow(home, *steps, **fields), home.ines, INPUTS)
 
 

@@ -6,24 +6,37 @@ ledger, it proposes at that step to append a line there.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the output of a turn, by its place and by the shape of the question."""
-    name, _, iteration = request["step"].rpartition("/")[2].partition("#")
+    task = request["task"]
+    if {"announcement", "award", "election"} & set(task):
+        return _dealt(request["agent"], task)
+    name, _, iteration = request["step"].removesuffix("/turn").rpartition("/")[2].partition("#")
     if name == "plan":
         return _planned()
     if name == "progress":
         return _judged(is_satisfied=bool(iteration))
-    task = request["task"]
+    agent = request["agent"].partition("-")[0]
     wanted = task.get("answer", {}).get("properties", {})
     if "participant" in task:
-        return _talked(request["agent"], task, wanted)
+        return _talked(agent, task, wanted)
     if "holder" in task:
-        return _worked(request["agent"], wanted)
-    return {"by": request["agent"], **request["inputs"], "seen": sorted(_seen(request))}
+        return _worked(agent, wanted)
+    return {"by": agent, **request["inputs"], "seen": sorted(_seen(request))}
+
+
+def _dealt(agent: str, task: Mapping[str, Any]) -> dict[str, Any]:
+    """Bid so that different peers win different steps, vote for the first, accept every award."""
+    if "election" in task:
+        return {"vote": task["election"]["bids"][0]["bidder"]}
+    if "award" in task:
+        return {"accept": True}
+    price = len(f"{agent}{task['announcement']['id']}") % 2 + (agent[-1] > "a")
+    return {"price_micro_usd": 1000 * price, "eta_s": 60, "confidence": 0.5}
 
 
 def _talked(agent: str, task: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,14 +76,18 @@ def _seen(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return steps
 
 
-def proposals(request: Mapping[str, Any], place: str, ledger: str) -> list[dict[str, Any]]:
-    """Return the line to append, at the one step where it is."""
-    if request["step"] != place:
-        return []
-    return [{"tool": "ledger.append", "arguments": {"ledger": ledger, "line": place}}]
+def proposals(
+    request: Mapping[str, Any], places: Collection[str], ledger: str | None
+) -> list[dict[str, Any]]:
+    """Return the line to append, at the steps where it is, whoever came to do them."""
+    return [
+        {"tool": "ledger.append", "arguments": {"ledger": ledger, "line": place}}
+        for place in places
+        if request["step"] in {place, f"{place}/turn"}
+    ]
 
 
 if __name__ == "__main__":
     given = json.load(sys.stdin)
-    asked = proposals(given, *sys.argv[1:]) if sys.argv[1:] else []
+    asked = proposals(given, sys.argv[1:-1], sys.argv[-1])
     print(json.dumps({"output": answer(given), "proposals": asked}))  # noqa: T201

@@ -1,0 +1,189 @@
+"""Budgets as people read them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.lookups import GreaterThanOrEqual
+from django.utils.translation import gettext as _
+
+from governance.budgeting.amounts import UNITS, usd
+from governance.models import Budget, Charge, Domain, Holding, Unit
+
+LATEST_CHARGES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One unit of a budget with its words and shares, the shares in percent of the cap."""
+
+    unit: str
+    label: str
+    cap: str
+    spent: str
+    held: str
+    left: str
+    spent_share: int
+    held_share: int
+    is_overrun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """A budget of a domain as its page lists it, with what it was charged last."""
+
+    id: int
+    name: str
+    scope: str
+    scope_id: str
+    window: str
+    cap: int
+    bar: Bar
+    charges: Sequence["ChargeRow"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRow:
+    """What one run was charged."""
+
+    run_id: UUID
+    amount: str
+    is_verified: bool
+    charged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingView:
+    """What one run may use and has used. `reserve` is kept for undoing."""
+
+    state: str
+    label: str
+    bars: Sequence[Bar]
+    reserve: str
+    waiting_since: datetime | None
+
+
+def words_of(unit: str, amount: int) -> str:
+    """Return an amount with its unit, for people."""
+    match unit:
+        case Unit.MICRO_USD:
+            return _("%(amount)s USD") % {"amount": usd(amount)}
+        case Unit.TOKENS:
+            return _("%(amount)s tokens") % {"amount": f"{amount:,}"}
+        case Unit.TOOL_CALLS:
+            return _("%(amount)s tool calls") % {"amount": f"{amount:,}"}
+        case _seconds:
+            return _("%(amount)s s of compute") % {"amount": f"{amount:,}"}
+
+
+def share_of(used: int, cap: int) -> int:
+    """Return how much of the cap that is, in whole percent rounded down."""
+    return used * 100 // cap if cap else 100
+
+
+def name_of(budget: Budget) -> str:
+    """Return what people call the budget; the domain is loaded with it."""
+    return f"{budget.get_scope_display()} {budget.scope_id or budget.domain.name}"
+
+
+def budgets_of(domain: Domain) -> list[BudgetRow]:
+    """Return the domain's budgets, the widest first, each with its latest charges."""
+    found = Budget.objects.filter(domain=domain).select_related("domain")
+    rows = list(found.order_by("scope_id", "unit", "window"))
+    latest: dict[int, list[ChargeRow]] = {row.pk: [] for row in rows}
+    for charge in _latest_charges(rows):
+        if len(latest[charge.budget_id]) < LATEST_CHARGES:
+            said = words_of(charge.budget.unit, charge.amount)
+            shown = ChargeRow(charge.run_id, said, charge.is_verified, charge.created_at)
+            latest[charge.budget_id].append(shown)
+    return [_row(budget, latest[budget.pk]) for budget in rows]
+
+
+def holding_of(run_id: UUID) -> HoldingView | None:
+    """Return what a run may use; None for one that never asked."""
+    holding = Holding.objects.filter(pk=run_id).first()
+    if holding is None:
+        return None
+    bars = [_bar_of(holding, unit) for unit in UNITS if _is_told(holding, unit)]
+    return HoldingView(
+        holding.state,
+        holding.get_state_display(),
+        bars,
+        words_of(Unit.MICRO_USD, holding.reserve),
+        holding.waiting_since,
+    )
+
+
+def budgets_to_tell() -> QuerySet[Budget]:
+    """Return the budgets of which people are to be told how much is used."""
+    due = Budget.objects.filter(_reaches("spent", "cap"), spent__gt=0)
+    return due.select_related("domain").order_by("pk")
+
+
+def holdings_to_tell() -> QuerySet[Holding]:
+    """Return the holdings of runs that have not ended of which people are to be told."""
+    due = Q()
+    for unit in UNITS:
+        spent = f"{unit}_spent"
+        due |= Q(_reaches(spent, f"{unit}_cap"), **{f"{spent}__gt": 0})
+    return Holding.objects.filter(due).exclude(state="closed").order_by("pk")
+
+
+def share_used(holding: Holding) -> tuple[int, str]:
+    """Return the largest share of a cap that the run has used, in percent, and of which unit."""
+    shares = [
+        (share_of(getattr(holding, f"{unit}_spent"), cap), unit)
+        for unit in UNITS
+        if (cap := getattr(holding, f"{unit}_cap")) is not None
+    ]
+    return max(shares, default=(0, ""))
+
+
+def _reaches(spent: str, cap: str) -> GreaterThanOrEqual:
+    return GreaterThanOrEqual(F(spent) * 100, F(cap) * F("next_alert"))
+
+
+def _latest_charges(rows: Sequence[Budget]) -> list[Charge]:
+    mine = Charge.objects.filter(budget__in=rows).select_related("budget")
+    return list(mine.order_by("-pk")[: LATEST_CHARGES * 40])
+
+
+def _row(budget: Budget, charges: Sequence[ChargeRow]) -> BudgetRow:
+    figures = (budget.cap, budget.held, budget.spent, budget.overrun)
+    return BudgetRow(
+        id=budget.pk,
+        name=name_of(budget),
+        scope=budget.scope,
+        scope_id=budget.scope_id,
+        window=budget.get_window_display(),
+        cap=budget.cap,
+        bar=_bar(budget.unit, *figures),
+        charges=charges,
+    )
+
+
+def _is_told(holding: Holding, unit: str) -> bool:
+    return getattr(holding, f"{unit}_cap") is not None or bool(getattr(holding, f"{unit}_spent"))
+
+
+def _bar_of(holding: Holding, unit: str) -> Bar:
+    figures = (getattr(holding, f"{unit}_{what}") for what in ("cap", "held", "spent", "overrun"))
+    return _bar(unit, *figures)
+
+
+def _bar(unit: str, cap: int | None, held: int, spent: int, overrun: int) -> Bar:
+    spent_share = min(100, share_of(spent, cap)) if cap is not None else 0
+    held_share = min(100 - spent_share, share_of(held, cap)) if cap is not None else 0
+    return Bar(
+        unit=unit,
+        label=Unit(unit).label,
+        cap=words_of(unit, cap) if cap is not None else _("no limit"),
+        spent=words_of(unit, spent),
+        held=words_of(unit, held),
+        left=words_of(unit, max(0, cap - held - spent)) if cap is not None else "",
+        spent_share=spent_share,
+        held_share=held_share,
+        is_overrun=overrun > 0,
+    )

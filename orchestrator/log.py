@@ -64,6 +64,7 @@ STEPS: Types = (
     ("step.started", _("Step {step} started, attempt {attempt}")),
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
+    ("step.timed_out", _("Step {step} timed out: {detail}")),
     ("step.suspended", _("Step {step} waits for approval")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),

@@ -21,10 +21,11 @@ from orchestrator.services import bells, claims, remembered, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
+from orchestrator.services.selection import refs_of
 from orchestrator.services.step_rows import Asked
 from orchestrator.workflow.definition import Definition
 
-MOST_WORKFLOWS = 128
+MOST_RUNS = 128
 _agents: dict[UUID, Mapping[str, Agent]] = {}
 OPEN_EFFECTS = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
 
@@ -120,10 +121,11 @@ def _agents_named(run: Run, definition: Definition, names: set[str]) -> Mapping[
 
     Whether an agent is in service is read when it is claimed for.
     """
-    known = _agents.get(run.workflow_id, {})
+    known = _agents.get(run.pk, {})
     if not names <= known.keys():
-        known = _agents[run.workflow_id] = agents_of(run.domain_id, definition)
-        while len(_agents) > MOST_WORKFLOWS:
+        refs = refs_of(definition, run.pinned_agents)
+        known = _agents[run.pk] = agents_of(run.domain_id, refs)
+        while len(_agents) > MOST_RUNS:
             _agents.pop(next(iter(_agents)), None)
     return known
 

@@ -1,6 +1,7 @@
 """What a worker remembers of its run: never used once somebody else took hold of the run."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from orchestrator.models import Attempt, AttemptKind, Run, Step
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import claims, moves, remembered, runs, turns
 from orchestrator.services.claims import Claim
-from orchestrator.services.turns import Turn
 from tests.factories import orchestrator as make
 from tests.factories.governance import House, house
 from tests.factories.orchestrator import WORKER, step, step_of
@@ -88,16 +88,12 @@ def test_nothing_is_remembered_once_somebody_else_took_hold_of_the_run(home: Hou
 
 def test_what_somebody_else_did_meanwhile_is_seen(home: House) -> None:
     run = make.started(home, step("s0", "style"), step("s1", "style"), step("s2", "style"))
-    claim = claimed(run, "s0")
-    committed(claim)
-    ours = dict(remembered._here.runs)
-    following = Step.objects.get(run=run, path="s1")
-    theirs = claims.Claim(
-        following.pk, run.pk, following.epoch, Attempt.objects.latest("pk").pk, WORKER, following
-    )
-    following.run, following.agent = run, claim.step.agent
+    following = committed(claimed(run, "s0"))
+    assert following is not None
+    ours = deepcopy(dict(remembered._here.runs))
     remembered._here.runs.clear()
-    third = turns.commit(theirs, Turn(turns._worked(claim).result, turns._worked(claim).judged))
+    third = committed(following)
+    remembered._here.runs.clear()
     remembered._here.runs.update(ours)
     assert third is not None
     assert committed(third) is None

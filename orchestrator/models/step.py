@@ -105,7 +105,8 @@ class Step(models.Model):
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `conversation` is what an agent left to itself
-    for the turn after the action (`kept`), and what the tool answered (`outcome`). `attempts`
+    for the turn after the action (`kept`), and what came since: from the tool (`outcome`), or
+    from an agent that answers later (`answer`, until `not_before`). `attempts`
     counts failed tries of the present phase, `crash_count` lost workers. Leases and `not_before`
     compare with the database's clock.
 
@@ -199,6 +200,7 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Done"
     PROPOSED = "proposed", "Proposed an action"
+    AWAITING = "awaiting", "Answers later"
     FAILED = "failed", "Failed"
     STALE = "stale", "Lost its claim"
     CRASHED = "crashed", "Worker lost"

@@ -213,6 +213,23 @@ def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
 
 
+def await_input(step: Step, most: timedelta) -> None:
+    """End the attempt and wait for an answer from outside, at most this long."""
+    _move(step, StepState.AWAITING_INPUT, not_before=Now() + most, **_LET_GO)
+    seconds = round(most.total_seconds())
+    tell_step(step, "step.awaiting_input", ENGINE, seconds=seconds)
+
+
+def queue_again(
+    step: Step, actor: Actor, event: str, changes: Mapping[str, Any], **payload: Any
+) -> None:
+    """Queue another turn of a step, with what came since the last, and ring for it."""
+    _move(step, StepState.READY, action=None, **changes, **_LET_GO)
+    step.action = None
+    tell_step(step, event, actor, **payload)
+    ring(step)
+
+
 def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     """Queue an action that policy allowed without asking people, and ring for it."""
     _move(

@@ -27,7 +27,15 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services import (
+    callbacks,
+    cancellation,
+    claims,
+    resumption,
+    runs,
+    steps,
+    supplying,
+)
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -46,6 +54,7 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unanswered: int
     rung: int
 
 
@@ -59,6 +68,7 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unanswered=_each(callbacks.overdue(), callbacks.time_out),
         rung=_each(_unheard(), _ring_again),
     )
 

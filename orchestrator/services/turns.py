@@ -5,7 +5,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    callbacks,
     cancellation,
     claims,
     context,
@@ -66,8 +67,13 @@ class Turn:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the agent has not said its last word: its action is one call of a tool."""
-        return self.result.conversation is not None
+        """Whether the agent has not said its last word: it answers later, or calls a tool."""
+        return is_open(self.result)
+
+
+def is_open(result: AgentResult) -> bool:
+    """Whether what the agent has said so far is not its answer yet."""
+    return result.conversation is not None or result.awaits is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -119,6 +125,7 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
+        conversations.forget_answer(step)
         failures.settle(step, error)
         claims.close(
             claim,
@@ -139,11 +146,13 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route == "stop":
         steps.fail(step, "checkpoint_failed", turn.judged.message)
         return AttemptOutcome.FAILED
+    if turn.result.awaits is not None:
+        steps.await_input(step, turn.result.awaits)
+        return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
-    if turn.goes_on or step.conversation:
-        conversations.keep(step, turn.result.conversation or {})
+    conversations.keep(step, turn.result.conversation)
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
@@ -173,9 +182,7 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
-    judged = (
-        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
-    )
+    judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged)
@@ -211,12 +218,15 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),
         outcome=step.conversation.get("outcome"),
+        answer=step.conversation.get("answer"),
     )
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
     claims.name_runner(claim, described)
+    if getattr(runner, "answers_later", False):
+        request = replace(request, callback=callbacks.issued(claim))
     beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
     try:
         return runner.run(request, beat)

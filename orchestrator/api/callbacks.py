@@ -24,7 +24,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     proposals = serializers.ListField(child=serializers.DictField(), required=False)
     usage = serializers.DictField(required=False)
     conversation = serializers.DictField(required=False)
-    error = serializers.DictField(required=False)  # type: ignore[assignment]  # a member, no method
+    error = serializers.DictField(required=False)
 
 
 class CallbackView(APIView):

@@ -23,6 +23,7 @@ _BECOMES: Mapping[str, str] = {
     "step.lease_expired": "ready",
     "step.succeeded": "succeeded",
     "step.failed": "failed",
+    "step.timed_out": "timed_out",
     "step.rejected": "rejected",
     "step.escalated": "escalated",
     "step.cancelled": "cancelled",

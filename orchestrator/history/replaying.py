@@ -20,7 +20,7 @@ from orchestrator.patterns.changes import Settled, TreeMove
 from orchestrator.workflow.definition import Definition
 
 _RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.rejected", "run.escalated"})
-_STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.rejected"})
+_STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.rejected", "step.timed_out"})
 _HOLDS = frozenset({"run.paused", "run.timed_out"})
 _NOTHING = "nothing"
 

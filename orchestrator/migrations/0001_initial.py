@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('cancel_at', models.DateTimeField(blank=True, null=True)),
                 ('pause_mode', models.CharField(blank=True, choices=[('drain', 'Let what is under way finish'), ('now', 'Stop turns at once')], max_length=8)),
                 ('pause_reason', models.TextField(blank=True)),
+                ('version', models.PositiveBigIntegerField(default=0)),
                 ('deadline_at', models.DateTimeField()),
                 ('dedupe_key', models.CharField(max_length=64, unique=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

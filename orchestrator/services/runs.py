@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
@@ -78,8 +80,11 @@ def start(
 
 
 def lock(run_id: UUID) -> Run:
-    """Return the run, locked where the database locks rows: the first lock of every use case."""
-    return Run.objects.select_for_update().get(pk=run_id)
+    """Return the run, held until the transaction ends: the first lock of every use case."""
+    run = statements.taken(Run, {"pk": run_id}, {"version": F("version") + 1})
+    if run is None:
+        raise Run.DoesNotExist(str(run_id))
+    return run
 
 
 def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
@@ -89,20 +94,24 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     the same transaction; otherwise somebody is rung for it.
     """
     with recording():
-        run = lock(run_id)
-        if run.state in RUN_ENDING:
-            rollback.proceed(run)
-        if run.state not in _GOES_ON:
-            return None
-        definition = definition_of(run.workflow_id)
-        past = moves.past_of(run)
-        move = next_move(definition, past, run.inputs, values_of(run, definition))
-        leaves = _leaves(move, past)
-        if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
-            _resume(run)
-        taken = moves.make(run, definition, move, worker)
-        _settle(run, definition, move, leaves)
-        return taken
+        return go_on(lock(run_id), worker)
+
+
+def go_on(run: Run, worker: str = "") -> Claim | None:
+    """Make the next move of a run that the caller's transaction has locked."""
+    if run.state in RUN_ENDING:
+        rollback.proceed(run)
+    if run.state not in _GOES_ON:
+        return None
+    definition = definition_of(run.workflow_id)
+    past = moves.past_of(run)
+    move = next_move(definition, past, run.inputs, values_of(run, definition))
+    leaves = _leaves(move, past)
+    if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
+        _resume(run)
+    taken = moves.make(run, definition, move, worker)
+    _settle(run, definition, move, leaves)
+    return taken
 
 
 def time_out(*, run_id: UUID) -> bool:

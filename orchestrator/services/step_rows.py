@@ -65,6 +65,8 @@ def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
 
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
     """Return new rows, not saved yet. A timer is never ready: it runs until its time has come."""
+    if not asked:
+        return []
     places = _places(run, [one.ask.path for one in asked])
     return [
         Step(run=run, position=places[_outermost(one.ask.path)], **_fields(one, state))

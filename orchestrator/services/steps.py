@@ -6,34 +6,31 @@ worker holds was loaded by `claims.held`, so that its epoch is the worker's.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from math import ceil
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
-from audit.doorbell import ring_worker
 from audit.types import Actor
-from governance.models import Action, Effect, EffectState
+from governance.models import Action, Effect
 from governance.refusals import Refusal
 from orchestrator.models import (
     BLOCK_TRANSITIONS,
     MOST_HUMAN_RETRIES,
-    RUN_ENDING,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Run,
-    RunState,
     Step,
     StepKind,
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import shared_state
+from orchestrator.services import bells, claimable, shared_state
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -45,12 +42,7 @@ from orchestrator.services.step_rows import (
 )
 from orchestrator.workflow.plain_json import as_stored
 
-TURN_TASK = "orchestrator.run_agent_step"
-EXECUTION_TASK = "orchestrator.run_effect_step"
-UNDO_TASK = "orchestrator.run_undo_step"
 MOST_CRASHES = 3
-MOST_AT_ONCE = 50
-BELLS = 20
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
@@ -60,7 +52,7 @@ _ANY = Q()
 
 def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
     """Create the steps of the run's outermost sequence, blocked, in the order of the file."""
-    Step.objects.bulk_create(planned_rows(run, plan))
+    statements.inserted(planned_rows(run, plan))
 
 
 def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
@@ -74,7 +66,7 @@ def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
         step, task = waiting[one.ask.path, one.ask.iteration], as_stored(dict(one.ask.task))
         _move(step, StepState.READY, task=task, agent=one.agent, alias=one.ask.agent)
     fresh = fresh_rows(run, [one for one in asked if one not in known], StepState.READY)
-    Step.objects.bulk_create(fresh, batch_size=MOST_AT_ONCE)
+    statements.inserted(fresh)
     return [*waiting.values(), *fresh]
 
 
@@ -87,7 +79,7 @@ def begin(run: Run, ask: Ask) -> Step:
         Step.objects.bulk_create([step])
     else:
         _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)))
-    Step.objects.filter(pk=step.pk).update(started_at=Now())
+    statements.changed(Step, {"pk": step.pk}, {"started_at": Now()})
     return step
 
 
@@ -128,51 +120,34 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
 
 
-def ring_all(found: Sequence[Step]) -> None:
-    """After commit, ring workers for steps that are ready, with one bell for a slice of many.
-
-    A worker takes the steps of its slice one by one; what it does not come to in time the sweep
-    rings for again, step by step.
-    """
-    Step.objects.filter(pk__in=[step.pk for step in found]).update(rung_at=Now())
-    size = min(MOST_AT_ONCE, ceil(len(found) / BELLS)) or 1
-    for first in range(0, len(found), size):
-        ring_worker(TURN_TASK, *(step.pk for step in found[first : first + size]))
-
-
-def seize(*, step_id: UUID, for_execution: bool, worker: str) -> bool:
-    """Take a ready step of a running run for `worker`, or return False and change nothing.
+def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
+    """Take a ready step of a running run for `worker`, or return None and change nothing.
 
     While a run is ending nothing begins, but an effect that is in flight is settled.
     """
-    runs = Run.objects.filter(pk=OuterRef("run_id"))
-    goes_on = Q(Exists(runs.filter(state=RunState.RUNNING)))
-    if for_execution:
-        in_flight = Effect.objects.filter(action=OuterRef("action"), state=EffectState.IN_FLIGHT)
-        goes_on |= Q(Exists(runs.filter(state__in=RUN_ENDING)), Exists(in_flight))
     return _seize(
-        step_id, Q(goes_on, action__isnull=not for_execution, undoes__isnull=True), worker
+        step_id, claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN, worker
     )
 
 
-def seize_undo(*, step_id: UUID, worker: str) -> bool:
-    """Take a ready compensation step of a run that is rolled back, or return False."""
-    runs = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.COMPENSATING)
-    return _seize(step_id, Q(Exists(runs), undoes__isnull=False), worker)
+def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
+    """Take a ready compensation step of a run that is rolled back, or return None."""
+    return _seize(step_id, claimable.FOR_AN_UNDO, worker)
 
 
-def _seize(step_id: UUID, which: Q, worker: str) -> bool:
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    free = Step.objects.filter(due, which, pk=step_id, state=StepState.READY)
-    return bool(
-        free.update(
-            state=StepState.RUNNING,
-            epoch=F("epoch") + 1,
-            lease_owner=worker,
-            lease_expires_at=Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
-            started_at=Coalesce(F("started_at"), Now()),
+def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
+    return statements.taken(
+        Step,
+        {"pk": step_id, "state": StepState.READY},
+        {
+            "state": StepState.RUNNING,
+            "epoch": F("epoch") + 1,
+            "lease_owner": worker,
+            "lease_expires_at": Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
+            "started_at": Coalesce(F("started_at"), Now()),
             **_CLEARED,
-        )
+        },
+        only=f"{claimable.due()} AND {which}",
     )
 
 
@@ -227,7 +202,7 @@ def queue_again(
     _move(step, StepState.READY, action=None, **changes, **_LET_GO)
     step.action = None
     tell_step(step, event, actor, **payload)
-    ring(step)
+    bells.ring(step)
 
 
 def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -242,14 +217,14 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     )
     step.action = action
     tell_step(step, "step.ready", ENGINE, action=str(action.pk))
-    ring(step)
+    bells.ring(step)
 
 
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
-    ring(step)
+    bells.ring(step)
 
 
 def reject(step: Step, code: str, detail: str) -> None:
@@ -271,6 +246,12 @@ def escalate(step: Step, code: str, detail: str) -> None:
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
 
 
+def time_out(step: Step, code: str, detail: str) -> None:
+    """End a step whose time is used up; what follows the file says with `on_timeout`."""
+    _end(step, StepState.TIMED_OUT, code, detail)
+    tell_step(step, "step.timed_out", ENGINE, code=code, detail=detail)
+
+
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
     """Count a failed attempt and let the step rest before the next one."""
     _move(
@@ -290,7 +271,7 @@ def wake(step: Step) -> None:
     """Queue a step whose rest is over, and ring for it."""
     _move(step, StepState.READY, only=Q(not_before__lte=Now()))
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
-    ring(step)
+    bells.ring(step)
 
 
 def reclaim(step: Step) -> None:
@@ -311,7 +292,7 @@ def reclaim(step: Step) -> None:
         return
     _move(step, StepState.READY, **changes)
     tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
-    ring(step)
+    bells.ring(step)
 
 
 def revoke(step: Step) -> None:
@@ -359,14 +340,7 @@ def begin_undo(step: Step) -> None:
     """Queue a compensation step, and ring for it; no pattern asks for it."""
     _move(step, StepState.READY)
     tell_step(step, "step.ready", ENGINE)
-    ring(step)
-
-
-def ring(step: Step) -> None:
-    """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
-    Step.objects.filter(pk=step.pk).update(rung_at=Now())
-    task = EXECUTION_TASK if step.action_id else TURN_TASK
-    ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)
+    bells.ring(step)
 
 
 def _next_order(run_id: UUID) -> int:
@@ -389,8 +363,13 @@ def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
         raise Refusal("illegal_transition", detail % words)
     if to in STEP_FINAL:
         changes["order"] = _next_order(step.run_id)
-    same = Step.objects.filter(only, pk=step.pk, state=step.state, epoch=step.epoch)
-    if same.update(state=to, **changes) != 1:
+    same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}
+    values = {"state": to, **changes}
+    if only:
+        moved = Step.objects.filter(only, **same).update(**values)
+    else:
+        moved = statements.changed(Step, same, values)
+    if moved != 1:
         detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
         raise Refusal("step_moved", detail)
     step.state = to

@@ -28,6 +28,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.services import (
+    bells,
     callbacks,
     cancellation,
     claims,
@@ -192,7 +193,7 @@ def _ring_again(step_id: UUID) -> bool:
         step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
         if step is None:
             return False
-        steps.ring(step)
+        bells.ring(step)
     return True
 
 

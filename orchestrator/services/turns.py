@@ -112,12 +112,12 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
 
     Raises TurnLostError, and then nothing was written. A run that is ending takes nothing more.
     """
-    with recording():
-        runs.lock(claim.run_id)
-        step = claims.held(claim, not_while=RUN_ENDING)
+    with claims.writing(claim), recording():
+        run = runs.lock(claim.run_id)
+        step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         _attach(step, turn.result)
         claims.close(claim, _settled(step, turn), usage=turn.result.usage)
-        return runs.advance(run_id=claim.run_id, worker=claim.worker)
+        return runs.go_on(run, claim.worker)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
@@ -158,6 +158,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 
 
 def _attach(step: Step, result: AgentResult) -> None:
+    if not result.exhibits:
+        return
     exhibits.attach_turn(
         domain=step.run.domain,
         run_id=step.run_id,
@@ -171,7 +173,7 @@ def _attach(step: Step, result: AgentResult) -> None:
 
 
 def _worked(claim: Claim) -> Turn:
-    step = Step.objects.select_related("run__initiator", "agent").get(pk=claim.step_id)
+    step = claim.step
     agent = agent_of(step)
     if agent.lifecycle != Lifecycle.ACTIVE:
         detail = _("Agent %(name)s is out of service.") % {"name": agent.name}
@@ -224,7 +226,6 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
-    claims.name_runner(claim, described)
     if getattr(runner, "answers_later", False):
         request = replace(request, callback=callbacks.issued(claim))
     beat = partial(claims.heartbeat, claim, agent_must_be_active=True)

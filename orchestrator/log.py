@@ -101,6 +101,7 @@ BLOCKS: Types = (
 STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
 
 DECISIONS: Types = (
+    ("agent.selected", _("{agent} was chosen for the slot {slot}")),
     ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
     ("join.fired", _("The branches of {block} came together: {state}")),
     ("chat.speaker_chosen", _("{speaker} has the floor in {block}, chosen by {by}")),

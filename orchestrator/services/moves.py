@@ -19,6 +19,7 @@ from orchestrator.services import bells, claims, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
+from orchestrator.services.selection import refs_of
 from orchestrator.services.step_rows import Asked
 from orchestrator.workflow.definition import Definition
 
@@ -117,7 +118,7 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:
-    agents = agents_of(run.domain_id, definition)
+    agents = agents_of(run.domain_id, refs_of(definition, run.pinned_agents))
     return [Asked(ask, agents[ask.agent] if ask.agent else None) for ask in asks]
 
 

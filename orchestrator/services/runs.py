@@ -35,12 +35,14 @@ from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import moves, rollback, steps
+from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
 from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
 from orchestrator.services.run_states import move as _move
+from orchestrator.services.selection import pinned, tell
 from orchestrator.services.shared_state import values_of
 from orchestrator.workflow.definition import Definition
 
@@ -54,21 +56,23 @@ def start(
     initiator: Person,
     inputs: Mapping[str, Any],
     dedupe_key: str,
+    brief: Brief = NOTHING,
     actor: Actor | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
+    `brief` is what its agents are told beside the inputs. Raises Invalid with everything wrong by
+    JSON pointer, or naming the agents that cannot work.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
-    intake = prepare(workflow=workflow, inputs=inputs)
+    intake = prepare(workflow=workflow, inputs=inputs, brief=brief)
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
             run = known or _create(workflow, initiator, intake, dedupe_key)
             if not known:
-                _admit(run, actor or Actor.person(initiator.pk))
+                _admit(run, actor or Actor.person(initiator.pk), intake)
                 advance(run_id=run.pk)
     except IntegrityError:
         run = Run.objects.get(dedupe_key=dedupe_key)
@@ -137,6 +141,8 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         initiator=initiator,
         inputs=dict(intake.inputs),
         input_digest=intake.input_digest,
+        pinned_agents=pinned(intake.filled),
+        **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
     )
@@ -144,7 +150,7 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
     return run
 
 
-def _admit(run: Run, actor: Actor) -> None:
+def _admit(run: Run, actor: Actor, intake: Intake) -> None:
     _move(run, RunState.RUNNING, started_at=Now())
     name, version = run.workflow.name, run.workflow.version
     tell_run(
@@ -155,7 +161,9 @@ def _admit(run: Run, actor: Actor) -> None:
         version=version,
         definition=digest(run.workflow.definition),
         inputs=dict(run.inputs),
+        **({"brief": intake.brief} if intake.brief else {}),
     )
+    tell(run, intake.filled)
 
 
 def _leaves(move: TreeMove, past: Sequence[PastStep]) -> list[PastStep]:

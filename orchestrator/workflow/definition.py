@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from orchestrator.patterns.base import Jump
@@ -39,6 +40,22 @@ class AgentRef:
 
     slug: str
     version: int
+
+    @classmethod
+    def read(cls, text: str) -> "AgentRef":
+        """Read `slug@version`."""
+        slug, _, version = text.partition("@")
+        return cls(slug, int(version))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What an alias asks for that means no agent yet. `max_price` is micro-USD a turn."""
+
+    capabilities: tuple[str, ...]
+    scopes: tuple[str, ...]
+    environment: str
+    max_price: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +121,8 @@ class Definition:
     """A whole file. `plain` is the JSON it was read from, as it is stored.
 
     `agents` are the aliases that mean a registered agent, `peers` those that mean whoever of
-    several others gets the work; `topology_options` are the topology's own fields.
+    several others gets the work, `slots` those whose agent is chosen when a run is taken in.
+    `topology_options` are the topology's own fields.
     """
 
     name: str
@@ -122,11 +140,18 @@ class Definition:
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
-        return tuple(self.agents[peer] for peer in self.peers.get(alias, (alias,)))
+        peers = self.peers.get(alias, (alias,))
+        return tuple(self.agents[peer] for peer in peers if peer in self.agents)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Return the aliases that mean one agent in a run: registered ones, and filled slots."""
+        return tuple(alias for alias in self.plain["agents"] if alias not in self.peers)
 
     def step(self, path: str) -> StepPlan:
         """Return what the file says of the step at `path` of a run; raises LookupError."""
@@ -169,7 +194,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={
-            alias: _agent_ref(agent["ref"])
+            alias: AgentRef.read(agent["ref"])
             for alias, agent in plain["agents"].items()
             if "ref" in agent
         },
@@ -181,6 +206,11 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             alias: tuple(agent["peers"])
             for alias, agent in plain["agents"].items()
             if "peers" in agent
+        },
+        slots={
+            alias: _slot(agent)
+            for alias, agent in plain["agents"].items()
+            if "capabilities" in agent
         },
         state={name: _state_key(key) for name, key in plain.get("state", {}).items()},
     )
@@ -202,9 +232,19 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return name, options
 
 
-def _agent_ref(text: str) -> AgentRef:
-    slug, _, version = text.partition("@")
-    return AgentRef(slug, int(version))
+def micro_usd(amount: float) -> int:
+    """Return an amount of dollars, as a file writes it, in whole millionths."""
+    return int((Decimal(str(amount)) * 1_000_000).to_integral_value())
+
+
+def _slot(plain: Mapping[str, Any]) -> Slot:
+    most = plain.get("max_price_usd")
+    return Slot(
+        capabilities=tuple(plain["capabilities"]),
+        scopes=tuple(plain.get("scopes", ())),
+        environment=plain.get("environment", ""),
+        max_price=None if most is None else micro_usd(most),
+    )
 
 
 def _state_key(plain: Mapping[str, Any]) -> StateKey:

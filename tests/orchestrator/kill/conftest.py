@@ -7,9 +7,32 @@ from django.test import override_settings
 from tests.factories.governance import house
 from tests.harness.databases import CommittedDatabase
 from tests.harness.workers import Workers
+from tests.orchestrator.cells.driving import player_installed
+from tests.orchestrator.kill import points
+from tests.orchestrator.kill.arena import Arena
 from tests.orchestrator.kill.stage import Bell, Stage
 
 LEASE_SECONDS = 2
+
+
+@pytest.fixture
+def arena(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Arena]:
+    place = tmp_path / "points"
+    place.mkdir()
+    environment = {
+        **committed_db.environment,
+        "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
+        "CLAIM_LEASE_SECONDS": "1",
+        points.PLACE: str(place),
+    }
+    with (
+        player_installed(),
+        override_settings(CLAIM_LEASE_SECONDS=1, RING_AGAIN_SECONDS=1),
+    ):
+        arena = Arena(house(place), Workers(environment, tmp_path), place)
+        arena.prepare()
+        yield arena
+    arena.workers.stop()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ _BECOMES: Mapping[str, str] = {
     "step.failed": "failed",
     "step.timed_out": "timed_out",
     "step.rejected": "rejected",
+    "step.timed_out": "timed_out",
     "step.escalated": "escalated",
     "step.cancelled": "cancelled",
     "step.skipped": "skipped",

@@ -36,6 +36,7 @@ from orchestrator.services import (
     runs,
     steps,
     supplying,
+    timeouts,
 )
 from orchestrator.services.history import ENGINE
 
@@ -46,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
 
     reclaimed: int
     elapsed: int
@@ -56,6 +57,8 @@ class Swept:
     revoked: int
     timed_out: int
     unanswered: int
+    ended: int
+    stopped: int
     rung: int
 
 
@@ -70,6 +73,8 @@ def sweep() -> Swept:
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
         unanswered=_each(callbacks.overdue(), callbacks.time_out),
+        ended=_each(timeouts.overdue(), timeouts.end),
+        stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         rung=_each(_unheard(), _ring_again),
     )
 

@@ -7,6 +7,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -40,16 +41,19 @@ from orchestrator.services import (
     runs,
     steps,
 )
-from orchestrator.services.beating import beating
+from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
+from orchestrator.services.reconnecting import written
 from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
+
+LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -95,11 +99,12 @@ def take(claim: Claim) -> Claim | None:
         try:
             turn = _worked(claim)
         except AgentFailedError as error:
-            return fail(claim, error)
+            return written(partial(fail, claim, error))
         try:
-            return commit(claim, turn)
+            return written(partial(commit, claim, turn))
         except Refusal as no:
-            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False))
+            refused = AgentFailedError(no.code, no.detail, retryable=False)
+            return written(partial(fail, claim, refused))
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
@@ -213,7 +218,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         config=agent.runner_config,
         inputs=inputs,
         context=shown,
-        deadline=plan.start_to_close,
+        deadline=plan.timeouts.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
@@ -228,9 +233,9 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
     if getattr(runner, "answers_later", False):
         request = replace(request, callback=callbacks.issued(claim))
-    beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
+    prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
-        return runner.run(request, beat)
+        result = runner.run(request, prolong)
     except (AgentFailedError, TurnLostError):
         raise
     except Exception as error:
@@ -238,6 +243,10 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
         logger.exception("runner %s failed in step %s", described, step.pk)
         detail = _("The runner failed: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
         raise AgentFailedError("runner_failed", detail, retryable=True) from error
+    if monotonic() - began > LONG_SECONDS:
+        # Whoever was away that long may have to connect anew before anything is written.
+        prolong()
+    return result
 
 
 def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:

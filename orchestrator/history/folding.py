@@ -23,7 +23,6 @@ _BECOMES: Mapping[str, str] = {
     "step.lease_expired": "ready",
     "step.succeeded": "succeeded",
     "step.failed": "failed",
-    "step.timed_out": "timed_out",
     "step.rejected": "rejected",
     "step.timed_out": "timed_out",
     "step.escalated": "escalated",

@@ -30,6 +30,7 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    blackboard,
     cancellation,
     claims,
     context,
@@ -63,6 +64,7 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+    posts: blackboard.Posts = ()
 
     @property
     def goes_on(self) -> bool:
@@ -92,6 +94,8 @@ def take(claim: Claim) -> Claim | None:
             return fail(claim, error)
         try:
             return commit(claim, turn)
+        except AgentFailedError as error:
+            return fail(claim, error)
         except Refusal as no:
             return fail(claim, AgentFailedError(no.code, no.detail, retryable=False))
     except TurnLostError as lost:
@@ -110,6 +114,7 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         run = runs.lock(claim.run_id)
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         _attach(step, turn.result)
+        blackboard.post(step, turn.posts)
         claims.close(claim, _settled(step, turn), usage=turn.result.usage)
         return runs.go_on(run, claim.worker)
 
@@ -175,15 +180,16 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
+    result, posts = blackboard.taken_out(step, definition, result)
     judged = (
         Judged("", "") if result.conversation is not None else _judged(step, definition, result)
     )
     proposal = _proposal(step, result, judged)
     if proposal is None:
-        return Turn(result, judged)
+        return Turn(result, judged, posts=posts)
     with beating(claim):
         prepared = proposals.prepare(step, proposal)
-    return Turn(result, judged, prepared, proposal.rationale)
+    return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
 def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:

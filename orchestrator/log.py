@@ -65,6 +65,7 @@ STEPS: Types = (
     ("step.started", _("Step {step} started, attempt {attempt}")),
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
+    ("step.timed_out", _("Step {step} timed out: {detail}")),
     ("step.suspended", _("Step {step} waits for approval")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
@@ -83,6 +84,8 @@ STEPS: Types = (
     ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
     ("checkpoint.held", _("The checkpoint after step {step} holds")),
     ("checkpoint.failed", _("The checkpoint after step {step} stopped the run: {message}")),
+    ("checkpoint.retried", _("The checkpoint after step {step} asks for another try: {message}")),
+    ("checkpoint.escalated", _("The checkpoint after step {step} needs a person: {message}")),
     ("checkpoint.postponed", _("The checkpoint after step {step} asks a person: {message}")),
 )
 

@@ -41,16 +41,18 @@ def taken_out(
     return replace(result, output=output), posts
 
 
-def post(step: Step, posts: Posts) -> None:
+def post(step: Step, posts: Posts, *, usage: Mapping[str, Any]) -> None:
     """Write entries, each the version after the one its author has read. Joins the transaction.
 
-    Raises AgentFailedError when somebody wrote in between; another attempt sees what.
+    Raises AgentFailedError when somebody wrote in between; another attempt sees what. `usage` is
+    what the turn cost all the same.
     """
     for entry in posts:
         last = _last_version(step.run_id, entry["space"], entry["key"])
         if entry["version"] != last:
             detail = _("“%(key)s” in %(space)s has version %(last)d by now, not %(version)d.")
-            raise AgentFailedError(CONFLICT, detail % {**entry, "last": last}, retryable=True)
+            said = detail % {**entry, "last": last}
+            raise AgentFailedError(CONFLICT, said, retryable=True, usage=usage)
         _write(step, entry)
 
 

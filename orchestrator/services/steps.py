@@ -32,7 +32,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import claimable, shared_state
+from orchestrator.services import claimable, shared_state, timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -165,6 +165,7 @@ def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
             "epoch": F("epoch") + 1,
             "lease_owner": worker,
             "lease_expires_at": Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
+            "claimed_at": Now(),
             "started_at": Coalesce(F("started_at"), Now()),
             **_CLEARED,
         },
@@ -234,20 +235,22 @@ def resume(step: Step) -> None:
 def reject(step: Step, code: str, detail: str) -> None:
     """End a step whose action people did not approve."""
     _end(step, StepState.REJECTED, code, detail)
-    tell_step(step, "step.rejected", ENGINE, code=code, detail=detail)
 
 
 def fail(step: Step, code: str, detail: str, actor: Actor = ENGINE) -> None:
     """End a step that another attempt cannot help."""
-    _end(step, StepState.FAILED, code, detail)
-    tell_step(step, "step.failed", actor, code=code, detail=detail)
+    _end(step, StepState.FAILED, code, detail, actor)
 
 
 def escalate(step: Step, code: str, detail: str) -> None:
     """Stop trying and leave the step to a person."""
-    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
-    _move(step, StepState.ESCALATED, **why, **_LET_GO)
+    _move(step, StepState.ESCALATED, error_code=code, error_detail=detail, **_LET_GO)
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
+
+
+def time_out(step: Step, code: str, detail: str) -> None:
+    """End a step whose time is used up; what follows the file says with `on_timeout`."""
+    _end(step, StepState.TIMED_OUT, code, detail)
 
 
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
@@ -318,15 +321,17 @@ def take_up(
         detail = _("Step %(path)s was begun again %(count)d times; decide otherwise about it.")
         words = {"path": step.path, "count": step.human_retries}
         raise Refusal("too_many_retries", detail % words)
-    fresh = {**_NEW_PHASE, **_CLEARED, "human_retries": retries}
+    said = {"decider": "human"} if actor.kind == "person" else {}
+    times = timing.times_again(step, anew=True)
+    fresh = {**_NEW_PHASE, **_CLEARED, **times, "human_retries": retries}
     _move(step, StepState.READY, **fresh, **(changes or {}))
-    tell_step(step, event, actor, **payload)
+    tell_step(step, event, actor, **said, **payload)
 
 
 def skip(step: Step, actor: Actor, **payload: Any) -> None:
     """End a step without an output because a person said so; a move skips with `settle`."""
     _move(step, StepState.SKIPPED, finished_at=Now(), **_LET_GO)
-    tell_step(step, "step.skipped", actor, because="person", **payload)
+    tell_step(step, "step.skipped", actor, because="person", decider="human", **payload)
 
 
 def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:
@@ -354,9 +359,9 @@ def _next_order(run_id: UUID) -> int:
     return int(last or 0) + 1
 
 
-def _end(step: Step, to: StepState, code: str, detail: str) -> None:
-    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
-    _move(step, to, finished_at=Now(), **why, **_LET_GO)
+def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:
+    _move(step, to, finished_at=Now(), error_code=code, error_detail=detail, **_LET_GO)
+    tell_step(step, f"step.{to.value}", actor, code=code, detail=detail)
 
 
 def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
@@ -366,6 +371,8 @@ def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
         detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
         raise Refusal("illegal_transition", detail % words)
+    if to == StepState.READY:
+        changes = {**timing.times_again(step), **changes}
     if to in STEP_FINAL:
         changes["order"] = _next_order(step.run_id)
     same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}

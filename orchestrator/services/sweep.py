@@ -27,7 +27,15 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services import (
+    cancellation,
+    claims,
+    resumption,
+    runs,
+    steps,
+    supplying,
+    timeouts,
+)
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -37,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
 
     reclaimed: int
     elapsed: int
@@ -46,6 +54,8 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    ended: int
+    stopped: int
     rung: int
 
 
@@ -59,6 +69,8 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        ended=_each(timeouts.overdue(), timeouts.end),
+        stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         rung=_each(_unheard(), _ring_again),
     )
 

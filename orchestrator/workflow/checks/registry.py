@@ -38,6 +38,7 @@ OF_NODES: Sequence[NodeCheck] = (
     order.needs_stand_before,
     order.jumps_go_back,
     order.branches_do_not_jump,
+    time.timeouts_fit,
     order.step_can_be_reached,
     order.skipped_needs_are_answered,
     conditions.expressions_can_be_read,

@@ -31,6 +31,7 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    blackboard,
     callbacks,
     cancellation,
     claims,
@@ -68,6 +69,7 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+    posts: blackboard.Posts = ()
 
     @property
     def goes_on(self) -> bool:
@@ -102,6 +104,8 @@ def take(claim: Claim) -> Claim | None:
             return written(partial(fail, claim, error))
         try:
             return written(partial(commit, claim, turn))
+        except AgentFailedError as error:
+            return written(partial(fail, claim, error))
         except Refusal as no:
             refused = AgentFailedError(no.code, no.detail, retryable=False)
             return written(partial(fail, claim, refused))
@@ -122,6 +126,7 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         if turn.judged.route != "retry":
             _attach(step, turn.result)
+            blackboard.post(step, turn.posts, usage=turn.result.usage)
         outcome = _settled(step, turn)
         why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
         code = FAILED if why else ""
@@ -204,13 +209,14 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
+    result, posts = blackboard.taken_out(step, definition, result)
     judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)
     if proposal is None:
-        return Turn(result, judged)
+        return Turn(result, judged, posts=posts)
     with beating(claim):
         prepared = proposals.prepare(step, proposal)
-    return Turn(result, judged, prepared, proposal.rationale)
+    return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
 def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:

@@ -1,4 +1,4 @@
-"""Workers are rung for steps that are ready. The sweep repeats a ring that was lost."""
+"""Rings workers for steps that are ready. A message carries ids; the database is the truth."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -16,13 +16,6 @@ MOST_AT_ONCE = 50
 BELLS = 20
 
 
-def ring(step: Step) -> None:
-    """After commit, ring a worker of the right queue."""
-    statements.changed(Step, {"pk": step.pk}, {"rung_at": Now()})
-    task = EXECUTION_TASK if step.action_id else TURN_TASK
-    ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)
-
-
 def ring_all(found: Sequence[Step]) -> None:
     """After commit, ring workers for steps that are ready, with one bell for a slice of many.
 
@@ -35,3 +28,10 @@ def ring_all(found: Sequence[Step]) -> None:
     size = min(MOST_AT_ONCE, ceil(len(found) / BELLS)) or 1
     for first in range(0, len(found), size):
         ring_worker(TURN_TASK, *(step.pk for step in found[first : first + size]))
+
+
+def ring(step: Step) -> None:
+    """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
+    statements.changed(Step, {"pk": step.pk}, {"rung_at": Now()})
+    task = EXECUTION_TASK if step.action_id else TURN_TASK
+    ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)

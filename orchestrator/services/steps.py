@@ -30,8 +30,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import claimable, remembered, shared_state, timing
-from orchestrator.services.bells import ring
+from orchestrator.services import bells, claimable, remembered, shared_state, timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -209,6 +208,23 @@ def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
 
 
+def await_input(step: Step, most: timedelta) -> None:
+    """End the attempt and wait for an answer from outside, at most this long."""
+    _move(step, StepState.AWAITING_INPUT, not_before=Now() + most, **_LET_GO)
+    seconds = round(most.total_seconds())
+    tell_step(step, "step.awaiting_input", ENGINE, seconds=seconds)
+
+
+def queue_again(
+    step: Step, actor: Actor, event: str, changes: Mapping[str, Any], **payload: Any
+) -> None:
+    """Queue another turn of a step, with what came since the last, and ring for it."""
+    _move(step, StepState.READY, action=None, **changes, **_LET_GO)
+    step.action = None
+    tell_step(step, event, actor, **payload)
+    bells.ring(step)
+
+
 def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     """Queue an action that policy allowed without asking people, and ring for it."""
     _move(
@@ -221,14 +237,14 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     )
     step.action = action
     tell_step(step, "step.ready", ENGINE, action=str(action.pk))
-    ring(step)
+    bells.ring(step)
 
 
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
-    ring(step)
+    bells.ring(step)
 
 
 def reject(step: Step, code: str, detail: str) -> None:
@@ -271,7 +287,7 @@ def wake(step: Step) -> None:
     """Queue a step whose rest is over, and ring for it."""
     _move(step, StepState.READY, only=Q(not_before__lte=Now()))
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
-    ring(step)
+    bells.ring(step)
 
 
 def reclaim(step: Step) -> None:
@@ -292,7 +308,7 @@ def reclaim(step: Step) -> None:
         return
     _move(step, StepState.READY, **changes)
     tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
-    ring(step)
+    bells.ring(step)
 
 
 def revoke(step: Step) -> None:
@@ -342,7 +358,7 @@ def begin_undo(step: Step) -> None:
     """Queue a compensation step, and ring for it; no pattern asks for it."""
     _move(step, StepState.READY)
     tell_step(step, "step.ready", ENGINE)
-    ring(step)
+    bells.ring(step)
 
 
 def _next_order(run_id: UUID) -> int:

@@ -29,6 +29,7 @@ from orchestrator.models import (
 )
 from orchestrator.services import (
     bells,
+    callbacks,
     cancellation,
     claims,
     resumption,
@@ -55,6 +56,7 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unanswered: int
     ended: int
     stopped: int
     rung: int
@@ -70,6 +72,7 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         rung=_each(_unheard(), _ring_again),

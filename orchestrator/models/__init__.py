@@ -1,4 +1,5 @@
 from orchestrator.models.leadership import Leadership
+from orchestrator.models.mutex import Mutex
 from orchestrator.models.run import (
     RUN_ENDING,
     RUN_FINAL,
@@ -35,6 +36,7 @@ __all__ = [
     "AttemptKind",
     "AttemptOutcome",
     "Leadership",
+    "Mutex",
     "PauseMode",
     "Rollback",
     "Run",

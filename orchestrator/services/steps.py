@@ -33,6 +33,7 @@ from orchestrator.models import (
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
 from orchestrator.services import claimable, shared_state, timing
+from orchestrator.services.bounds import bounds_of, waiting_behind
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -71,7 +72,8 @@ def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
     known = [one for one in asked if (one.ask.path, one.ask.iteration) in waiting]
     for one in known:
         step, task = waiting[one.ask.path, one.ask.iteration], as_stored(dict(one.ask.task))
-        _move(step, StepState.READY, task=task, agent=one.agent, alias=one.ask.agent)
+        limits = bounds_of(run, one.ask, one.agent)
+        _move(step, StepState.READY, task=task, agent=one.agent, alias=one.ask.agent, **limits)
     fresh = fresh_rows(run, [one for one in asked if one not in known], StepState.READY)
     statements.inserted(fresh)
     return [*waiting.values(), *fresh]
@@ -85,7 +87,7 @@ def begin(run: Run, ask: Ask) -> Step:
         [step] = fresh_rows(run, [Asked(ask)], StepState.RUNNING)
         Step.objects.bulk_create([step])
     else:
-        _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)))
+        _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)), **bounds_of(run, ask))
     statements.changed(Step, {"pk": step.pk}, {"started_at": Now()})
     return step
 
@@ -141,14 +143,16 @@ def ring_all(found: Sequence[Step]) -> None:
         ring_worker(TURN_TASK, *(step.pk for step in found[first : first + size]))
 
 
-def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
+def seize(
+    *, step_id: UUID, for_execution: bool, worker: str, bounded: bool = False
+) -> Step | None:
     """Take a ready step of a running run for `worker`, or return None and change nothing.
 
-    While a run is ending nothing begins, but an effect that is in flight is settled.
+    While a run is ending nothing begins, but an effect that is in flight is settled. One that is
+    `bounded` is taken only by whoever made sure that it need not wait for others.
     """
-    return _seize(
-        step_id, claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN, worker
-    )
+    which = claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN
+    return _seize(step_id, which if bounded else f"{claimable.UNBOUNDED} AND {which}", worker)
 
 
 def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
@@ -166,6 +170,7 @@ def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
             "lease_owner": worker,
             "lease_expires_at": Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
             "claimed_at": Now(),
+            "waits_for": "",
             "started_at": Coalesce(F("started_at"), Now()),
             **_CLEARED,
         },
@@ -251,6 +256,20 @@ def escalate(step: Step, code: str, detail: str) -> None:
 def time_out(step: Step, code: str, detail: str) -> None:
     """End a step whose time is used up; what follows the file says with `on_timeout`."""
     _end(step, StepState.TIMED_OUT, code, detail)
+
+
+def wait_behind(step: Step, key: str, holder: str) -> None:
+    """Note what a ready step lacks, once; whoever lets go of it rings for the step."""
+    noted = Step.objects.filter(pk=step.pk, state=StepState.READY).exclude(waits_for=key)
+    if noted.update(waits_for=key):
+        tell_step(step, "step.held_up", ENGINE, mutex=key, holder=holder)
+
+
+def give_up_waiting(step: Step, code: str, detail: str) -> None:
+    """Leave a ready step to a person; nobody works on it in between."""
+    _move(step, StepState.RUNNING, epoch=F("epoch") + 1, waits_for="")
+    step.epoch += 1
+    escalate(step, code, detail)
 
 
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
@@ -383,4 +402,7 @@ def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
     if moved != 1:
         detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
         raise Refusal("step_moved", detail)
-    step.state = to
+    was, step.state = step.state, to
+    if step.bounded and was == StepState.RUNNING:
+        for other in waiting_behind(step):
+            ring(other)

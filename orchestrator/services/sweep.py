@@ -30,6 +30,7 @@ from orchestrator.models import (
 from orchestrator.services import (
     cancellation,
     claims,
+    deadlocks,
     resumption,
     runs,
     steps,
@@ -45,7 +46,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns.
+
+    `gave_way` are steps that waited for each other in a circle.
+    """
 
     reclaimed: int
     elapsed: int
@@ -56,6 +60,7 @@ class Swept:
     timed_out: int
     ended: int
     stopped: int
+    gave_way: int
     rung: int
 
 
@@ -71,6 +76,7 @@ def sweep() -> Swept:
         timed_out=_each(_late_runs(), _time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
+        gave_way=_each(deadlocks.found(), deadlocks.give_way),
         rung=_each(_unheard(), _ring_again),
     )
 

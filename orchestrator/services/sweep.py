@@ -28,6 +28,8 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.services import (
+    bells,
+    callbacks,
     cancellation,
     claims,
     deadlocks,
@@ -58,6 +60,7 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unanswered: int
     ended: int
     stopped: int
     gave_way: int
@@ -74,6 +77,7 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         gave_way=_each(deadlocks.found(), deadlocks.give_way),
@@ -200,7 +204,7 @@ def _ring_again(step_id: UUID) -> bool:
         step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
         if step is None:
             return False
-        steps.ring(step)
+        bells.ring(step)
     return True
 
 

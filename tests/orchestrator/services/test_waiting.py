@@ -11,7 +11,7 @@ from django.test import override_settings
 from governance.models import Agent
 from orchestrator.models import AttemptKind, Mutex, Run, Step
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import claims, execution, steps, turns
+from orchestrator.services import bells, claims, execution, turns
 from orchestrator.services.claims import Claim
 from orchestrator.services.sweep import sweep
 from tests.factories import orchestrator as make
@@ -62,7 +62,7 @@ def alone(id: str, agent: str, *keys: str, **fields: Any) -> dict[str, Any]:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the steps that are rung for one by one."""
     found: list[str] = []
-    monkeypatch.setattr(steps, "ring", lambda step: found.append(step.place))
+    monkeypatch.setattr(bells, "ring", lambda step: found.append(step.place))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Max, Q
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
@@ -20,18 +20,15 @@ from audit.types import Actor
 from governance.models import Action, Effect
 from governance.refusals import Refusal
 from orchestrator.models import (
-    BLOCK_TRANSITIONS,
     MOST_HUMAN_RETRIES,
     STEP_FINAL,
-    STEP_TRANSITIONS,
     Run,
     Step,
-    StepKind,
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
 from orchestrator.services import bells, claimable, remembered, shared_state, timing
-from orchestrator.services.bounds import bounds_of, waiting_behind
+from orchestrator.services.bounds import bounds_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
@@ -42,6 +39,7 @@ from orchestrator.services.step_rows import (
     undo_rows,
     waiting_row,
 )
+from orchestrator.services.step_states import move as _move
 from orchestrator.workflow.plain_json import as_stored
 
 MOST_CRASHES = 3
@@ -49,7 +47,6 @@ MOST_CRASHES = 3
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
 _CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
-_ANY = Q()
 
 
 def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
@@ -382,41 +379,6 @@ def begin_undo(step: Step) -> None:
     bells.ring(step)
 
 
-def _next_order(run_id: UUID) -> int:
-    """Return the next rank in which a step of the run ends; the run is locked."""
-    last = remembered.last_rank(run_id)
-    if last is None:
-        last = Step.objects.filter(run_id=run_id).aggregate(last=Max("order"))["last"]
-    return int(last or 0) + 1
-
-
 def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:
     _move(step, to, finished_at=Now(), error_code=code, error_detail=detail, **_LET_GO)
     tell_step(step, f"step.{to.value}", actor, code=code, detail=detail)
-
-
-def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
-    """Move on from the state and epoch the step was loaded with; raises Refusal (409)."""
-    table = BLOCK_TRANSITIONS if step.kind == StepKind.BLOCK else STEP_TRANSITIONS
-    if to not in table.get(step.state, ()):
-        detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
-        words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
-    if to == StepState.READY:
-        changes = {**timing.times_again(step), **changes}
-    if to in STEP_FINAL:
-        changes["order"] = _next_order(step.run_id)
-    same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}
-    values = {"state": to, **changes}
-    if only:
-        moved = Step.objects.filter(only, **same).update(**values)
-    else:
-        moved = statements.changed(Step, same, values)
-    if moved != 1:
-        detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
-        raise Refusal("step_moved", detail)
-    was, step.state = step.state, to
-    remembered.moved(step, changes)
-    if step.bounded and was == StepState.RUNNING:
-        for other in waiting_behind(step):
-            bells.ring(other)

@@ -33,7 +33,7 @@ from orchestrator.models import (
 )
 from orchestrator.runners.base import TurnLostError
 from orchestrator.runners.registry import description_of
-from orchestrator.services import steps
+from orchestrator.services import steps, timing
 from orchestrator.services.history import ENGINE, tell_step
 
 
@@ -41,8 +41,8 @@ from orchestrator.services.history import ENGINE, tell_step
 class Claim:
     """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for.
 
-    `step` is the row as it was taken, with its run and its agent; whether it is still held is
-    for the database to say.
+    `lease` is how long its worker may be silent. `step` is the row as it was taken, with its run
+    and its agent; whether it is still held is for the database to say.
     """
 
     step_id: UUID
@@ -50,6 +50,7 @@ class Claim:
     epoch: int
     attempt_id: int
     worker: str
+    lease: timedelta
     step: Step = field(repr=False, compare=False)
 
 
@@ -79,7 +80,10 @@ def taken(
     attempt = _open_attempt(step, kind, worker)
     actor = Actor.agent(step.agent_id)
     tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
-    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, step)
+    lease = timing.lease_of(step)
+    if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
+        Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
+    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step)
 
 
 def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
@@ -88,13 +92,12 @@ def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
     An agent that is suspended while it works, or whose run is being cancelled, learns so here:
     its turn is lost. An effect under way is not stopped by that, because half of it helps nobody.
     """
-    lease = timedelta(seconds=settings.CLAIM_LEASE_SECONDS)
     kept = Step.objects.filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
     if agent_must_be_active:
         active = Agent.objects.filter(pk=OuterRef("agent_id"), lifecycle=Lifecycle.ACTIVE)
         ending = Run.objects.filter(pk=OuterRef("run_id"), state__in=RUN_ENDING)
         kept = kept.filter(Exists(active), ~Exists(ending))
-    if not kept.update(lease_expires_at=Now() + lease):
+    if not kept.update(lease_expires_at=Now() + claim.lease):
         raise _lost(claim)
 
 
@@ -175,6 +178,13 @@ def mark_revoked(step: Step) -> None:
     """Record that the step was taken from its worker, which may not know it yet."""
     step.tries.filter(outcome=AttemptOutcome.RUNNING).update(
         outcome=AttemptOutcome.STALE, finished_at=Now()
+    )
+
+
+def mark_timed_out(step: Step, code: str, detail: str) -> None:
+    """Record that the attempt took too long; its worker may not know it yet."""
+    step.tries.filter(outcome=AttemptOutcome.RUNNING).update(
+        outcome=AttemptOutcome.FAILED, error_code=code, error_detail=detail, finished_at=Now()
     )
 
 

@@ -10,6 +10,8 @@ from governance.models import Agent, Effect
 from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
+from orchestrator.services import timing
+from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
 
@@ -54,13 +56,13 @@ def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
     ]
 
 
-def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
-    """Return those of the steps that wait since intake."""
-    outermost = [path for path, iteration in keys if "/" not in path and not iteration]
-    if not outermost:
-        return {}
-    found = run.steps.filter(path__in=outermost, state=StepState.BLOCKED).select_related("run")
-    return {(step.path, step.iteration): step for step in found}
+def waiting_row(run: Run, key: Key) -> Step | None:
+    """Return the step if it has waited since intake, as the outermost sequence does."""
+    path, iteration = key
+    if "/" in path or iteration:
+        return None
+    found = run.steps.filter(path=path, iteration=0, state=StepState.BLOCKED)
+    return found.select_related("run").first()
 
 
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
@@ -68,8 +70,14 @@ def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]
     if not asked:
         return []
     places = _places(run, [one.ask.path for one in asked])
+    definition = definition_of(run.workflow_id)
     return [
-        Step(run=run, position=places[_outermost(one.ask.path)], **_fields(one, state))
+        Step(
+            run=run,
+            position=places[_outermost(one.ask.path)],
+            **_fields(one, state),
+            **(timing.times_of(definition, one.ask.path) if state == StepState.READY else {}),
+        )
         for one in asked
     ]
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Action, Gate, GateState, Outcome, Person, WarrantState
+from governance.models import Action, Exhibit, Gate, GateState, Outcome, Person, WarrantState
 from governance.refusals import Invalid, Refusal
 from governance.services import actions
 from governance.services.actions import Prepared, Proposed
@@ -21,7 +21,7 @@ from orchestrator.history.places import key_of
 from orchestrator.models import RunState, Step, StepState
 from orchestrator.runners import supply as tool
 from orchestrator.runners.base import AgentFailedError
-from orchestrator.services import answers, escalation, proposals, runs, steps
+from orchestrator.services import answers, bells, escalation, proposals, runs, steps
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.operators import checked
@@ -66,7 +66,7 @@ def accept(*, gate: Gate) -> bool:
             return False
         changes = {"action": gate.action, "held_output": {}}
         steps.take_up(step, ENGINE, "step.supply_accepted", changes=changes, gate=str(gate.pk))
-        steps.ring(Step.objects.get(pk=step.pk))
+        bells.ring(Step.objects.get(pk=step.pk))
         if run.state == RunState.ESCALATED:
             move(run, RunState.RUNNING, error_code="", error_detail="")
             tell_run(run, "run.resumed", ENGINE)
@@ -121,10 +121,17 @@ def _checked_output(step: Step, output: Mapping[str, Any]) -> dict[str, Any]:
     except AgentFailedError as error:
         raise _invalid(error.detail) from None
     checkpoint = definition.step(step.path).checkpoint
-    judged = judge(checkpoint, outputs=plain, inputs=step.run.inputs)
+    judged = judge(checkpoint, outputs=plain, inputs=step.run.inputs, exhibits=_attached(step))
     if judged.route:
         raise _invalid(judged.message)
     return plain
+
+
+def _attached(step: Step) -> list[dict[str, Any]]:
+    """Return what the step's agent attached, as its checkpoint sees it."""
+    found = Exhibit.objects.filter(run_id=step.run_id, step_path=step.place, agent__isnull=False)
+    rows = found.order_by("created_at", "id").values("name", "kind", "content", "subject")
+    return [dict(row) for row in rows]
 
 
 def _invalid(detail: str) -> Invalid:

@@ -27,7 +27,17 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services import (
+    bells,
+    callbacks,
+    cancellation,
+    claims,
+    resumption,
+    runs,
+    steps,
+    supplying,
+    timeouts,
+)
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -37,7 +47,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
 
     reclaimed: int
     elapsed: int
@@ -46,6 +56,9 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unanswered: int
+    ended: int
+    stopped: int
     rung: int
 
 
@@ -59,6 +72,9 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unanswered=_each(callbacks.overdue(), callbacks.time_out),
+        ended=_each(timeouts.overdue(), timeouts.end),
+        stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         rung=_each(_unheard(), _ring_again),
     )
 
@@ -182,7 +198,7 @@ def _ring_again(step_id: UUID) -> bool:
         step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
         if step is None:
             return False
-        steps.ring(step)
+        bells.ring(step)
     return True
 
 

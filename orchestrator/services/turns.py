@@ -5,8 +5,9 @@ in the transaction that finished the last; every step still has an epoch and an 
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -30,25 +31,31 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    blackboard,
+    callbacks,
     cancellation,
     claims,
     context,
     conversations,
     failures,
     proposals,
+    remembered,
     runs,
     steps,
 )
-from orchestrator.services.beating import beating
+from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
+from orchestrator.services.reconnecting import written
 from orchestrator.services.step_rows import agent_of
-from orchestrator.workflow.checkpoints import Judged, judge
+from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
+
+LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +70,17 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+    posts: blackboard.Posts = ()
 
     @property
     def goes_on(self) -> bool:
-        """Whether the agent has not said its last word: its action is one call of a tool."""
-        return self.result.conversation is not None
+        """Whether the agent has not said its last word: it answers later, or calls a tool."""
+        return is_open(self.result)
+
+
+def is_open(result: AgentResult) -> bool:
+    """Whether what the agent has said so far is not its answer yet."""
+    return result.conversation is not None or result.awaits is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -89,11 +102,14 @@ def take(claim: Claim) -> Claim | None:
         try:
             turn = _worked(claim)
         except AgentFailedError as error:
-            return fail(claim, error)
+            return written(partial(fail, claim, error))
         try:
-            return commit(claim, turn)
+            return written(partial(commit, claim, turn))
+        except AgentFailedError as error:
+            return written(partial(fail, claim, error))
         except Refusal as no:
-            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False))
+            refused = AgentFailedError(no.code, no.detail, retryable=False)
+            return written(partial(fail, claim, refused))
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
@@ -109,9 +125,16 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
-        _attach(step, turn.result)
-        claims.close(claim, _settled(step, turn), usage=turn.result.usage)
-        return runs.go_on(run, claim.worker)
+        if turn.judged.route != "retry":
+            _attach(step, turn.result)
+            blackboard.post(step, turn.posts, usage=turn.result.usage)
+        outcome = _settled(step, turn)
+        why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
+        code = FAILED if why else ""
+        claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
+        taken = runs.go_on(run, claim.worker)
+        remembered.seal(run)
+        return taken
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
@@ -119,6 +142,7 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
+        conversations.forget_answer(step)
         failures.settle(step, error)
         claims.close(
             claim,
@@ -132,20 +156,33 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
-        name = "failed" if turn.judged.route == "stop" else "postponed"
-        tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
+        name = EVENTS[turn.judged.route]
+        tell_step(step, name, ENGINE, decider="rule", message=turn.judged.message)
     elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
-        tell_step(step, "checkpoint.held", ENGINE)
-    if turn.judged.route == "stop":
-        steps.fail(step, "checkpoint_failed", turn.judged.message)
+        tell_step(step, "checkpoint.held", ENGINE, decider="rule")
+    if turn.judged.route and turn.prepared is None:
+        conversations.forget_answer(step)
+        _routed(step, turn.judged)
         return AttemptOutcome.FAILED
+    if turn.result.awaits is not None:
+        steps.await_input(step, turn.result.awaits)
+        return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
-    if turn.goes_on or step.conversation:
-        conversations.keep(step, turn.result.conversation or {})
+    conversations.keep(step, turn.result.conversation)
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
+
+
+def _routed(step: Step, judged: Judged) -> None:
+    """Send a step whose checkpoint does not hold where the file says, without asking policy."""
+    if judged.route == "stop":
+        steps.fail(step, FAILED, judged.message)
+    elif judged.route == "human":
+        steps.escalate(step, FAILED, judged.message)
+    else:
+        failures.settle(step, AgentFailedError(FAILED, judged.message, retryable=True))
 
 
 def _attach(step: Step, result: AgentResult) -> None:
@@ -175,21 +212,25 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
-    judged = (
-        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
-    )
+    result, posts = blackboard.taken_out(step, definition, result)
+    judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)
     if proposal is None:
-        return Turn(result, judged)
+        return Turn(result, judged, posts=posts)
     with beating(claim):
         prepared = proposals.prepare(step, proposal)
-    return Turn(result, judged, prepared, proposal.rationale)
+    return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
 def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
     answers.check(step, definition, result.output)
     checkpoints = definition.step(step.path).checkpoint
-    return judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+    return judge(
+        checkpoints,
+        outputs=result.output,
+        inputs=step.run.inputs,
+        exhibits=[asdict(found) for found in result.exhibits],
+    )
 
 
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
@@ -206,21 +247,24 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         config=agent.runner_config,
         inputs=inputs,
         context=shown,
-        deadline=plan.start_to_close,
+        deadline=plan.timeouts.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
         tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),
         outcome=step.conversation.get("outcome"),
+        answer=step.conversation.get("answer"),
     )
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
-    beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
+    if getattr(runner, "answers_later", False):
+        request = replace(request, callback=callbacks.issued(claim))
+    prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
-        return runner.run(request, beat)
+        result = runner.run(request, prolong)
     except (AgentFailedError, TurnLostError):
         raise
     except Exception as error:
@@ -228,11 +272,15 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
         logger.exception("runner %s failed in step %s", described, step.pk)
         detail = _("The runner failed: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
         raise AgentFailedError("runner_failed", detail, retryable=True) from error
+    if monotonic() - began > LONG_SECONDS:
+        # Whoever was away that long may have to connect anew before anything is written.
+        prolong()
+    return result
 
 
 def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:
     """Return what the turn asks for; a postponed output asks to be let through."""
-    if judged.route == "stop":
+    if judged.route and judged.route != "postpone":
         return None
     if result.proposals and step.kind in _WORDS_ONLY:
         detail = _("The agent proposed an action where it was only asked for an answer.")

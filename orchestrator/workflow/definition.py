@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from orchestrator.patterns.base import Jump
+from orchestrator.patterns.base import CheckpointRule, Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
 
@@ -21,16 +21,20 @@ NODE_FIELDS = frozenset(
         "with",
         "context",
         "timeouts",
+        "checkpoint",
         "when",
         "when_skipped",
         "on_failure",
         "on_reject",
+        "on_timeout",
         "risk",
         "steps",
         "branches",
         "do",
     }
 )
+# Where each of these may send a sequence back to, by the state that it follows.
+_JUMPS = {"on_reject": "rejected", "on_failure": "failed", "on_timeout": "timed_out"}
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 
 
@@ -59,12 +63,18 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointRule:
-    """What must hold of a step's output before the run goes on, and what happens if not."""
+class Timeouts:
+    """How long a step may take (engine.md 5.6); None is bounded by the run's deadline alone.
 
-    require: str
-    message: str
-    route: str
+    `start_to_close` bounds one attempt, `schedule_to_start` each wait for a worker,
+    `schedule_to_close` everything from the first wait to the end, waiting for people included.
+    `heartbeat` is how long its worker may be silent; None is the setting of the installation.
+    """
+
+    start_to_close: timedelta
+    schedule_to_start: timedelta | None = None
+    schedule_to_close: timedelta | None = None
+    heartbeat: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,7 @@ class StepPlan:
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
+    `on_timeout` what follows when its time is used up, nothing said as after a failure,
     `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
     its output that become shared state. Once what a `pivot` does is done, nothing is undone.
     """
@@ -93,11 +104,12 @@ class StepPlan:
     needs: tuple[str, ...]
     arguments: Mapping[str, Any] | None
     context: str | tuple[str, ...]
-    start_to_close: timedelta
+    timeouts: Timeouts
     checkpoint: tuple[CheckpointRule, ...]
     on_failure: str
     on_reject: str
     risk: str
+    on_timeout: str = ""
     when: str = ""
     when_skipped: str = "run"
     pattern: str = ""
@@ -113,7 +125,7 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={})
-        return replace(alone, checkpoint=(), on_failure="stop", writes=())
+        return replace(alone, checkpoint=(), on_failure="stop", on_timeout="", writes=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +292,11 @@ def _step(
         needs=tuple(plain.get("needs", before)),
         arguments=plain.get("with"),
         context=context if isinstance(context, str) else tuple(context),
-        start_to_close=_start_to_close(plain, limits),
+        timeouts=_timeouts(plain, limits),
         checkpoint=tuple(CheckpointRule(**rule) for rule in plain.get("checkpoint", ())),
         on_failure=_ending(plain, "on_failure", "stop" if pattern else "escalate"),
         on_reject=_ending(plain, "on_reject", "stop"),
+        on_timeout=_ending(plain, "on_timeout", ""),
         risk=plain.get("risk", ""),
         when=plain.get("when", ""),
         when_skipped=plain.get("when_skipped", "run"),
@@ -312,10 +325,10 @@ def _options(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, A
     return options
 
 
-def _start_to_close(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> timedelta:
-    """Return how long a turn may take; a block that asks nobody itself has no turns."""
-    timeouts = plain.get("timeouts")
-    return duration(timeouts["start_to_close"] if timeouts else limits["deadline"])
+def _timeouts(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> Timeouts:
+    """Return how long turns may take; a block that asks nobody itself has no turns."""
+    given = plain.get("timeouts", {"start_to_close": limits["deadline"]})
+    return Timeouts(**{name: duration(text) for name, text in given.items()})
 
 
 def _ending(plain: Mapping[str, Any], name: str, default: str) -> str:
@@ -325,7 +338,7 @@ def _ending(plain: Mapping[str, Any], name: str, default: str) -> str:
 
 
 def _jumps(plain: Mapping[str, Any]) -> Iterator[tuple[str, Jump]]:
-    for name, how in (("on_reject", "rejected"), ("on_failure", "failed")):
+    for name, how in _JUMPS.items():
         chosen = plain.get(name)
         if isinstance(chosen, Mapping):
             yield how, Jump(chosen["to"], chosen["max"])

@@ -143,16 +143,26 @@ def ledger(*items: str, satisfied: bool = False) -> dict[str, Any]:
     }
 
 
+def item(name: str, agent: str, *before: str) -> dict[str, Any]:
+    """Return an item of a model's plan."""
+    return {
+        "id": name,
+        "agent": agent,
+        "goal": f"Do the part of {agent}",
+        "risk": "low",
+        "depends_on": list(before),
+        "est_cost_micro_usd": 0,
+    }
+
+
 PLAN = {
     "team": [{"agent": name, "why": "It is needed."} for name in ("reproduce", "diagnose", "fix")],
     "plan": [
-        {"id": "one", "agent": "reproduce", "goal": "Run it", "risk": "low"},
-        {"id": "two", "agent": "diagnose", "goal": "Explain it", "risk": "low"},
-        {"id": "three", "agent": "fix", "goal": "Mend it", "risk": "low"},
+        item("one", "reproduce"),
+        item("two", "diagnose", "one"),
+        item("three", "fix", "two"),
     ],
 }
-for number, item in enumerate(PLAN["plan"]):
-    item |= {"est_cost_micro_usd": 0, "depends_on": [PLAN["plan"][number - 1]["id"]][:number]}
 
 
 def led_by_a_model(place: Path, base_url: str, fault: str) -> Run:

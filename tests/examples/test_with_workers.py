@@ -37,6 +37,7 @@ def ended(run: Run, house: House, workers: Workers) -> Run:
     ("name", "faults"),
     [
         ("security-scanning", ["secret"]),
+        ("performance-optimisation", ["recompute"]),
         ("release", []),
         ("self-healing-ci", ["typo", "protected"]),
     ],

@@ -32,11 +32,13 @@ OF_FILES: Sequence[FileCheck] = (
 )
 OF_NODES: Sequence[NodeCheck] = (
     names.agent_is_known,
+    peers.board_is_kept,
     order.needs_are_siblings,
     order.context_has_run,
     order.needs_stand_before,
     order.jumps_go_back,
     order.branches_do_not_jump,
+    time.timeouts_fit,
     order.step_can_be_reached,
     order.skipped_needs_are_answered,
     conditions.expressions_can_be_read,

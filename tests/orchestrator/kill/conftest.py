@@ -8,7 +8,7 @@ from tests.factories.governance import house
 from tests.harness.databases import CommittedDatabase
 from tests.harness.workers import Workers
 from tests.orchestrator.cells.driving import player_installed
-from tests.orchestrator.kill import points
+from tests.orchestrator.kill import points, slow_ledger
 from tests.orchestrator.kill.arena import Arena
 from tests.orchestrator.kill.stage import Bell, Stage
 
@@ -41,11 +41,15 @@ def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
         **committed_db.environment,
         "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
         "CLAIM_LEASE_SECONDS": str(LEASE_SECONDS),
+        "RING_AGAIN_SECONDS": "1",
+        "SWEEP_SECONDS": "1",
     }
     place = tmp_path / "ledgers"
     place.mkdir()
+    slow_ledger.install()
     stage = Stage(house(place), Workers(environment, tmp_path), place, Bell())
     with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
         yield stage
     stage.workers.stop()
     stage.bell.close()
+    slow_ledger.remove()

@@ -11,6 +11,7 @@ from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
 from orchestrator.services import timing
+from orchestrator.services.bounds import bounds_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
@@ -56,13 +57,13 @@ def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
     ]
 
 
-def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
-    """Return those of the steps that wait since intake."""
-    outermost = [path for path, iteration in keys if "/" not in path and not iteration]
-    if not outermost:
-        return {}
-    found = run.steps.filter(path__in=outermost, state=StepState.BLOCKED).select_related("run")
-    return {(step.path, step.iteration): step for step in found}
+def waiting_row(run: Run, key: Key) -> Step | None:
+    """Return the step if it has waited since intake, as the outermost sequence does."""
+    path, iteration = key
+    if "/" in path or iteration:
+        return None
+    found = run.steps.filter(path=path, iteration=0, state=StepState.BLOCKED)
+    return found.select_related("run").first()
 
 
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
@@ -76,10 +77,16 @@ def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]
             run=run,
             position=places[_outermost(one.ask.path)],
             **_fields(one, state),
-            **(timing.times_of(definition, one.ask.path) if state == StepState.READY else {}),
+            **(timing.times_of(definition, one.ask.path) if _waits(one, state) else {}),
+            **bounds_of(run, one.ask, one.agent),
         )
         for one in asked
     ]
+
+
+def _waits(asked: Asked, state: StepState) -> bool:
+    """Whether the step waits for a worker from now on."""
+    return state == StepState.READY and asked.ask.kind != "timer"
 
 
 def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:

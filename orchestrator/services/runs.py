@@ -109,13 +109,18 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
     if run.state not in _GOES_ON:
         return None
     definition = definition_of(run.workflow_id)
+    state = values_of(run, definition)
+    if run.state == RunState.RUNNING and (lull := remembered.lull_of(run, definition, state)):
+        remembered.decided(run, lull)
+        return None
     past = remembered.past_of(run) or moves.past_of(run)
-    move = next_move(definition, past, run.inputs, values_of(run, definition))
+    move = next_move(definition, past, run.inputs, state)
     leaves = _leaves(move, past)
     if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
         _resume(run)
     taken = moves.make(run, definition, move, worker)
     _settle(run, definition, move, leaves)
+    remembered.decided(run)
     return taken
 
 

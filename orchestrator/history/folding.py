@@ -14,6 +14,7 @@ from orchestrator.workflow.plain_json import as_stored
 _BECOMES: Mapping[str, str] = {
     "step.started": "running",
     "step.suspended": "awaiting_approval",
+    "step.handed_over": "awaiting_input",
     "step.ready": "ready",
     "step.retry_scheduled": "backoff",
     "step.lease_expired": "ready",

@@ -1,3 +1,4 @@
+from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
 from orchestrator.models.run import (
     RUN_ENDING,
@@ -33,6 +34,7 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptOutcome",
+    "Errand",
     "Leadership",
     "PauseMode",
     "Rollback",

@@ -43,6 +43,8 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
             _S.BACKOFF,
             _S.ESCALATED,
             _S.FAILED,
+            # Rejected: by another domain, which a step was handed to.
+            _S.REJECTED,
             _S.AWAITING_APPROVAL,
             _S.AWAITING_INPUT,
             _S.AWAITING_AUTH,
@@ -196,6 +198,7 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Done"
     PROPOSED = "proposed", "Proposed an action"
+    HANDED_OVER = "handed_over", "Asked another domain"
     FAILED = "failed", "Failed"
     STALE = "stale", "Lost its claim"
     CRASHED = "crashed", "Worker lost"

@@ -28,5 +28,13 @@ def settle(step: Step, error: AgentFailedError) -> None:
         steps.fail(step, error.code, error.detail)
 
 
+def use_up(step: Step, code: str, detail: str) -> None:
+    """Move a held step on whose attempts were used up elsewhere; joins the transaction."""
+    if rollback.past_pivot(step.run) or _asks_people(step):
+        steps.escalate(step, code, detail)
+    else:
+        steps.fail(step, code, detail)
+
+
 def _asks_people(step: Step) -> bool:
     return definition_of(step.run.workflow_id).step(step.path).on_failure == "escalate"

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Effect, Person
+from governance.models import Contract, Effect, Person
 from governance.refusals import Forbidden, Refusal
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
 from orchestrator.history.places import blocks_around, key_of
@@ -51,9 +51,11 @@ def start(
     inputs: Mapping[str, Any],
     dedupe_key: str,
     actor: Actor | None = None,
+    contract: Contract | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
+    `contract` is the one under which another domain asks for it.
     Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
     """
     if not initiator.is_active:
@@ -62,7 +64,7 @@ def start(
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
-            run = known or _create(workflow, initiator, intake, dedupe_key)
+            run = known or _create(workflow, initiator, intake, dedupe_key, contract)
             if not known:
                 _admit(run, actor or Actor.person(initiator.pk))
                 advance(run_id=run.pk)
@@ -132,7 +134,13 @@ def outputs_of(run_id: UUID, names: Collection[str], *, at: str = "") -> dict[st
     return {path.rpartition("/")[2]: {"outputs": output} for path, _iteration, output in rows}
 
 
-def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
+def _create(
+    workflow: Workflow,
+    initiator: Person,
+    intake: Intake,
+    dedupe_key: str,
+    contract: Contract | None,
+) -> Run:
     run = Run.objects.create(
         domain_id=workflow.domain_id,
         workflow=workflow,
@@ -141,6 +149,7 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         input_digest=intake.input_digest,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
+        contract=contract,
     )
     steps.lay_out(run=run, plan=intake.steps)
     return run

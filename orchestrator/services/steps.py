@@ -46,6 +46,7 @@ from orchestrator.workflow.plain_json import as_stored
 TURN_TASK = "orchestrator.run_agent_step"
 EXECUTION_TASK = "orchestrator.run_effect_step"
 UNDO_TASK = "orchestrator.run_undo_step"
+RECALL_TASK = "orchestrator.recall_errands"
 MOST_CRASHES = 3
 MOST_AT_ONCE = 50
 BELLS = 20
@@ -124,6 +125,8 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     was = step.state
     _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
+    if was == StepState.AWAITING_INPUT:
+        ring_worker(RECALL_TASK, step.pk)
 
 
 def ring_all(found: Sequence[Step]) -> None:
@@ -221,6 +224,24 @@ def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
+    ring(step)
+
+
+def tell_task(step: Step, task: Mapping[str, Any]) -> None:
+    """Let a step that was not begun yet be told what another domain asks of it."""
+    Step.objects.filter(pk=step.pk, epoch=0).update(task=as_stored(dict(task)))
+
+
+def hand_over(step: Step, **payload: Any) -> None:
+    """End the attempt and wait for another domain, without a worker."""
+    _move(step, StepState.AWAITING_INPUT, **_LET_GO)
+    tell_step(step, "step.handed_over", ENGINE, **payload)
+
+
+def answered(step: Step, **payload: Any) -> None:
+    """Queue a step whose answer has come, and ring for it."""
+    _move(step, StepState.READY, **_NEW_PHASE)
+    tell_step(step, "step.ready", ENGINE, **payload)
     ring(step)
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -27,7 +28,16 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services import (
+    cancellation,
+    claims,
+    errands,
+    handing_over,
+    resumption,
+    runs,
+    steps,
+    supplying,
+)
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -46,6 +56,9 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unbound: int
+    answered: int
+    recalled: int
     rung: int
 
 
@@ -59,11 +72,15 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unbound=_each(errands.unbound(), errands.end_unbound),
+        answered=_each(errands.unanswered(), handing_over.heard)
+        + _each(handing_over.unwoken(), handing_over.wake),
+        recalled=_each(handing_over.unrecalled(), handing_over.recall),
         rung=_each(_unheard(), _ring_again),
     )
 
 
-def _each(found: Iterable[UUID], settle: Callable[[UUID], bool]) -> int:
+def _each(found: Iterable[Any], settle: Callable[[Any], bool]) -> int:
     """Settle every finding by itself: one that fails must not keep the others waiting."""
     settled = 0
     for pk in found:

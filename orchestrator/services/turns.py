@@ -32,7 +32,9 @@ from orchestrator.services import (
     answers,
     cancellation,
     claims,
+    errands,
     failures,
+    handing_over,
     proposals,
     runs,
     steps,
@@ -40,8 +42,9 @@ from orchestrator.services import (
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
+from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
-from orchestrator.services.step_rows import agent_of
+from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
@@ -81,6 +84,8 @@ def take(claim: Claim) -> Claim | None:
             turn = _worked(claim)
         except AgentFailedError as error:
             return fail(claim, error)
+        except HandedOverError as handed:
+            return handing_over.settle(claim, handed)
         try:
             return commit(claim, turn)
         except Refusal as no:
@@ -100,6 +105,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim, not_while=RUN_ENDING)
+        errands.require(step.run)
+        if isinstance(turn.result, Answered) and turn.result.answer:
+            handing_over.accept(step, turn.result.answer)
         _attach(step, turn.result)
         claims.close(claim, _settled(step, turn))
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
@@ -175,7 +183,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
-    return AgentRequest(
+    request = AgentRequest(
         run_id=str(step.run_id),
         step_path=step.place,
         agent_slug=agent.slug,
@@ -191,9 +199,12 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
     )
+    return errands.as_asked(step, request)
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
+    if is_abroad(step):
+        return handing_over.ask(claim, step, request)
     runner, described = runner_for(agent_of(step).runner)
     claims.name_runner(claim, described)
     beat = partial(claims.heartbeat, claim, agent_must_be_active=True)

@@ -35,10 +35,12 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 
 @dataclass(frozen=True, slots=True)
 class AgentRef:
-    """Which registered agent an alias means."""
+    """Which registered agent an alias means; of another domain only under a contract."""
 
     slug: str
     version: int
+    domain: str = ""
+    contract: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +160,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={
-            alias: _agent_ref(agent["ref"])
-            for alias, agent in plain["agents"].items()
-            if "ref" in agent
+            alias: _agent_ref(agent) for alias, agent in plain["agents"].items() if "ref" in agent
         },
         decisions=plain.get("decisions", "any"),
         steps=_sequence(plain["steps"], plain["limits"]),
@@ -190,9 +190,9 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return name, options
 
 
-def _agent_ref(text: str) -> AgentRef:
-    slug, _, version = text.partition("@")
-    return AgentRef(slug, int(version))
+def _agent_ref(plain: Mapping[str, Any]) -> AgentRef:
+    slug, _, version = plain["ref"].partition("@")
+    return AgentRef(slug, int(version), plain.get("domain", ""), plain.get("contract", ""))
 
 
 def _sequence(

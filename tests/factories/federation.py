@@ -11,9 +11,9 @@ from typing import Any
 
 from audit.services.events import recording
 from governance.contract_terms import Terms
-from governance.models import Agent, Contract, Domain, Person
+from governance.models import Agent, Contract, Domain, Person, Receipt
 from governance.selectors.clock import database_now
-from governance.services import contracts, domains
+from governance.services import contracts, domains, receipts
 from tests.factories import governance as make
 from tests.factories.governance import House
 
@@ -86,4 +86,17 @@ def agent(ally: Alliance, slug: str = "bob", **fields: Any) -> Agent:
     """Register an agent of the callee."""
     return make.agent(
         ally.callee, ally.pete, ally.rosa, slug=slug, name=slug.capitalize(), **fields
+    )
+
+
+def spent(ally: Alliance, holder: Domain, origin: receipts.Origin, micro_usd: int) -> None:
+    """Let one side hold a receipt over work that cost so much."""
+    Receipt.objects.create(
+        contract=ally.contract,
+        holder=holder,
+        message=origin.message,
+        spent_micro_usd=micro_usd,
+        body={},
+        digest="0" * 64,
+        signature="",
     )

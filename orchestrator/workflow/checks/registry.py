@@ -13,6 +13,7 @@ NodeCheck = Callable[[Source, Node], Iterator[Problem]]
 OF_FILES: Sequence[FileCheck] = (
     names.inputs_are_a_schema,
     names.agents_are_used,
+    names.other_domains_are_bound,
     names.ids_are_unique,
     conditions.success_can_be_read,
     time.deadline_leaves_time,

@@ -1,0 +1,29 @@
+"""In whose name people of a domain are asked about a run of theirs."""
+
+from django.utils.translation import gettext as _
+
+from governance.models import Agent, Lifecycle
+from governance.refusals import Refusal
+from orchestrator.models import Step
+from orchestrator.services.definitions import definition_of
+from orchestrator.services.intake import agents_of
+from orchestrator.services.step_rows import agent_of, is_abroad
+
+
+def voice_of(step: Step) -> Agent:
+    """Return the agent of the step, or one of its run's own domain where another one has it.
+
+    Another domain's agent proposes in its own domain only. Raises Refusal if the file names no
+    active agent of the run's domain.
+    """
+    if not is_abroad(step):
+        return agent_of(step)
+    everybody = agents_of(step.run.domain_id, definition_of(step.run.workflow_id)).values()
+    here = [agent for agent in everybody if agent.domain_id == step.run.domain_id]
+    for agent in here:
+        if agent.lifecycle == Lifecycle.ACTIVE:
+            return agent
+    detail = _(
+        "Step %(path)s asks people here, and its file names no active agent of this domain."
+    )
+    raise Refusal("no_agent_here", detail % {"path": step.path})

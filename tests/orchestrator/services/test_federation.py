@@ -1,0 +1,472 @@
+"""A step runs in another domain under a contract, or nothing happens there."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from audit.canonical import canonical_bytes
+from audit.models import Event, Payload
+from governance.models import Contract, Effect, Gate, Receipt
+from governance.refusals import Invalid
+from governance.services import agents as agent_service
+from governance.services import contracts
+from orchestrator.federation.transport import Answer, Message
+from orchestrator.models import Attempt, Errand, Run
+from orchestrator.selectors.replays import Replayed, replay
+from orchestrator.services import cancellation, claims, errands, handing_over, turns
+from orchestrator.services.sweep import sweep
+from tests.factories import federation as make_ally
+from tests.factories import governance
+from tests.factories import orchestrator as make
+from tests.factories.audit import recorded
+from tests.factories.federation import Alliance
+from tests.factories.governance import lines_in
+from tests.factories.orchestrator import WORKER, states_of, step, step_of, tries_of
+from tests.orchestrator.federating import agents, child_of, started, worked_off
+from tests.orchestrator.services.proposing import append
+
+
+@pytest.fixture
+def ally(db: None, tmp_path: Path) -> Alliance:
+    return make_ally.allied(governance.house(tmp_path))
+
+
+def replays(run: Run) -> bool:
+    outcome = replay(run.pk)
+    assert isinstance(outcome, Replayed), outcome
+    return True
+
+
+def until_asked(run: Run) -> Run:
+    """Take the first step here, and hand the second over."""
+    make.drive(run, "first")
+    make.drive(run, "second")
+    run.refresh_from_db()
+    return run
+
+
+def nothing_happened_elsewhere(ally: Alliance) -> bool:
+    return not (
+        Run.objects.filter(domain=ally.callee).exists()
+        or Receipt.objects.exists()
+        or "run.started" in recorded(f"domain:{ally.callee.pk}")
+    )
+
+
+def test_a_step_is_done_in_the_other_domain_and_its_output_taken_over(ally: Alliance) -> None:
+    agents(ally, output={"by": "bob"})
+    run = worked_off(started(ally))
+    assert (run.state, run.error_detail) == ("succeeded", "")
+    assert step_of(run, "second").output == {"n": 1, "by": "bob"}
+    child = child_of(run)
+    assert (child.domain, child.state, child.initiator) == (
+        ally.callee,
+        "succeeded",
+        ally.home.ines,
+    )
+    assert tries_of(run, "second") == ["handed_over", "succeeded"]
+    holders = {receipt.holder for receipt in Receipt.objects.all()}
+    assert holders == {ally.home.domain, ally.callee}
+    assert replays(run)
+    assert replays(child)
+
+
+def test_the_step_waits_without_a_worker_until_the_other_domain_answers(ally: Alliance) -> None:
+    agents(ally)
+    run = started(ally)
+    make.drive(run, "first")
+    assert step_of(run, "second").state == "awaiting_input"
+    run.refresh_from_db()
+    assert run.state == "waiting"
+    assert (step_of(run, "second").lease_owner, sweep().answered) == ("", 0)
+    make.work(child_of(run))
+    assert sweep().answered == 1
+    assert sweep().answered == 0
+    assert step_of(run, "second").state == "ready"
+    assert worked_off(run).state == "succeeded"
+
+
+def test_the_agent_elsewhere_is_given_what_the_step_is_given_and_nothing_more(
+    ally: Alliance,
+) -> None:
+    agents(ally)
+    make.agent(ally.home, "cid", output={"secret": "of this domain"})
+    make.agent(ally.home, "dan", output={"word": "hello"})
+    steps = [
+        step("hidden", "cid"),
+        step("said", "dan"),
+        step("second", "bob", context=["said"], **{"with": {"of": "{{ inputs.n }}"}}),
+    ]
+    refs = {slug: {"ref": f"{slug}@1"} for slug in ("cid", "dan")}
+    abroad = {"ref": "bob@1", "domain": "elsewhere", "contract": make_ally.NAME}
+    run = started(ally, *steps, agents={**refs, "bob": abroad})
+    make.drive(run, "hidden")
+    child = child_of(run)
+    request = Errand.objects.get(run=child).request
+    assert child.inputs == {"of": 1}
+    assert request["context"]["steps"]["said"]["outputs"]["word"] == "hello"
+    told = canonical_bytes([request, child.inputs, child.workflow.source]).decode()
+    assert "of this domain" not in told
+
+
+@pytest.mark.parametrize("when", ["draft", "revoked", "expired", "missing", "other_agent"])
+def test_without_a_contract_that_binds_a_run_does_not_start(ally: Alliance, when: str) -> None:
+    agents(ally)
+    fields: dict[str, Any] = {}
+    if when == "revoked":
+        contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
+    elif when == "expired":
+        Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
+    elif when == "draft":
+        Contract.objects.filter(pk=ally.contract.pk).update(state="draft")
+    else:
+        ref = "eve@1" if when == "other_agent" else "bob@1"
+        name = "nothing" if when == "missing" else make_ally.NAME
+        abroad = {"ref": ref, "domain": "elsewhere", "contract": name}
+        fields["agents"] = {"ann": {"ref": "ann@1"}, "bob": abroad}
+    with pytest.raises(Invalid) as no:
+        started(ally, **fields)
+    assert no.value.code == "contract"
+    assert no.value.extra["errors"][0]["pointer"] == "/agents/bob/contract"
+    assert not Run.objects.exists()
+
+
+def revoked(ally: Alliance) -> None:
+    contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
+
+
+def expired(ally: Alliance) -> None:
+    Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
+
+
+def forged(ally: Alliance) -> None:
+    body = {**ally.contract.body, "budget_cap_micro_usd": 10**12}
+    Contract.objects.filter(pk=ally.contract.pk).update(body=body)
+
+
+def exceeded(ally: Alliance) -> None:
+    origin = make_ally.receipts.Origin("f" * 64, "a run", "a step")
+    for holder in (ally.home.domain, ally.callee):
+        make_ally.spent(ally, holder, origin, 1_000_000)
+
+
+def widened(ally: Alliance) -> None:
+    bob = ally.callee.agents.get(slug="bob")
+    bob.grants.create(scope="merge:repo/*", granted_by=ally.olga)
+
+
+ENDS = [revoked, expired, forged, exceeded, widened]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_contract_that_binds_no_more_fails_the_step_before_anything_happens_elsewhere(
+    ally: Alliance, end: Callable[[Alliance], None]
+) -> None:
+    agents(ally)
+    run = started(ally)
+    end(ally)
+    Receipt.objects.exists()
+    before = Event.objects.filter(domain_id=str(ally.callee.pk)).count()
+    make.work(run)
+    second = step_of(run, "second")
+    assert (second.state, second.error_code) == ("failed", "contract")
+    assert run.state == "failed"
+    assert not Run.objects.filter(domain=ally.callee).exists()
+    assert Event.objects.filter(domain_id=str(ally.callee.pk)).count() == before
+    assert replays(run)
+
+
+@pytest.mark.parametrize("end", [revoked, expired, forged])
+def test_an_answer_is_not_taken_over_once_the_contract_binds_no_more(
+    ally: Alliance, end: Callable[[Alliance], None]
+) -> None:
+    agents(ally, output={"by": "bob"})
+    run = started(ally)
+    make.drive(run, "first")
+    make.work(child_of(run))
+    end(ally)
+    worked_off(run)
+    second = step_of(run, "second")
+    assert (second.state, second.error_code, second.output) == ("failed", "contract", {})
+    assert not Receipt.objects.filter(holder=ally.home.domain).exists()
+    assert replays(run)
+
+
+def test_a_contract_revoked_between_answer_and_commit_is_found_at_commit(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents(ally)
+    run = started(ally)
+    make.drive(run, "first")
+    make.work(child_of(run))
+    sweep()
+    plain = handing_over.ask
+
+    def slowly(*args: Any) -> Any:
+        answered = plain(*args)
+        revoked(ally)
+        return answered
+
+    monkeypatch.setattr(handing_over, "ask", slowly)
+    make.drive(run, "second")
+    second = step_of(run, "second")
+    assert (second.state, second.error_code) == ("failed", "contract")
+    assert not Receipt.objects.filter(holder=ally.home.domain).exists()
+
+
+def test_gates_open_where_the_resource_is_and_the_caller_never_learns_who_decided(
+    ally: Alliance,
+) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    assert run.state == "waiting"
+    gate = Gate.objects.select_related("action").get()
+    child = child_of(run)
+    assert (gate.domain, gate.action.run_id) == (ally.callee, child.pk)
+    with pytest.raises(Exception, match="may see"):
+        governance.review(gate, ally.home.grace)
+    governance.review(gate, ally.olga, comment="Olga agrees.")
+    worked_off(run)
+    assert (run.state, lines_in(ally.home.guarded)) == ("succeeded", 1)
+    receipt = Receipt.objects.get(holder=ally.home.domain)
+    assert receipt.body["decisions"][0]["roles"] == ["maintainers"]
+    seen = [run.error_detail, receipt.body, step_of(run, "second").output]
+    payloads = Payload.objects.filter(event__stream__object_id=str(run.pk))
+    told = canonical_bytes([*seen, *payloads.values_list("fields", flat=True)]).decode()
+    for telling in ("Olga", str(ally.olga.pk), "agrees"):
+        assert telling not in told
+    assert replays(run)
+    assert replays(child)
+
+
+def test_a_rejection_elsewhere_rejects_the_step_and_says_nothing_of_the_reviewer(
+    ally: Alliance,
+) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    governance.review(Gate.objects.get(), ally.olga, "reject", comment="Olga says no.")
+    worked_off(run)
+    second = step_of(run, "second")
+    assert (run.state, second.state) == ("rejected", "rejected")
+    assert second.error_detail == "Elsewhere rejected it."
+    assert lines_in(ally.home.guarded) == 0
+    payloads = Payload.objects.filter(event__stream__object_id=str(run.pk))
+    assert "Olga" not in str(list(payloads.values_list("fields", flat=True)))
+    assert replays(run)
+
+
+def test_an_action_that_the_contract_does_not_name_is_not_proposed(
+    db: None, tmp_path: Path
+) -> None:
+    ally = make_ally.allied(governance.house(tmp_path), actions=[])
+    agents(ally, proposals=[append(ally.home.open)])
+    run = worked_off(started(ally))
+    assert step_of(child_of(run), "turn").error_code == "contract"
+    assert (step_of(run, "second").state, run.state) == ("escalated", "escalated")
+    assert lines_in(ally.home.open) == 0
+    assert not Effect.objects.exists()
+
+
+def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    governance.review(Gate.objects.get(), ally.olga)
+    child = child_of(run)
+    from orchestrator.services import resumption  # noqa: PLC0415
+
+    resumption.resume(gate_id=Gate.objects.get().pk)
+    revoked(ally)
+    make.work(child)
+    assert (child.state, child.error_code) == ("failed", "contract")
+    assert lines_in(ally.home.guarded) == 0
+    assert not Effect.objects.exists()
+    worked_off(run)
+    assert (run.state, step_of(run, "second").error_code) == ("failed", "contract")
+
+
+def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    revoked(ally)
+    assert sweep().unbound == 1
+    child = child_of(run)
+    assert (child.state, child.error_code) == ("failed", "contract")
+    assert Gate.objects.get().state == "cancelled"
+    worked_off(run)
+    assert run.state == "failed"
+    assert replays(run)
+
+
+def test_a_failure_elsewhere_uses_the_attempts_of_the_step_up(ally: Alliance) -> None:
+    agents(ally, proposals=[{"tool": "no.such.tool", "arguments": {}}])
+    ally_terms = [*ally.contract.body["actions"]]
+    assert ally_terms == ["ledger.append"]
+    run = worked_off(started(ally, step("first", "ann"), step("second", "bob", on_failure="stop")))
+    assert step_of(run, "second").state == "failed"
+    assert run.state == "failed"
+    assert Receipt.objects.get(holder=ally.home.domain).body["outcome"] == "failed"
+    assert replays(run)
+
+
+def test_a_person_who_lets_the_step_begin_again_makes_it_another_errand(ally: Alliance) -> None:
+    from orchestrator.services import escalation  # noqa: PLC0415
+
+    agents(ally, proposals=[{"tool": "no.such.tool", "arguments": {}}])
+    run = worked_off(started(ally))
+    assert run.state == "escalated"
+    bob = ally.callee.agents.get(slug="bob")
+    type(bob).objects.filter(pk=bob.pk).update(runner_config={"output": {"by": "bob"}})
+    una = run.domain.contracts_out.get().drafted_by
+    escalation.retry(
+        run_id=run.pk, step_id=step_of(run, "second").pk, person=una, reason="Bob is well."
+    )
+    assert worked_off(run).state == "succeeded"
+    assert Errand.objects.filter(step__run=run).count() == 2
+    assert replays(run)
+
+
+def test_a_changed_answer_is_not_believed(ally: Alliance, monkeypatch: pytest.MonkeyPatch) -> None:
+    agents(ally, output={"by": "bob"})
+    run = started(ally)
+    make.drive(run, "first")
+    make.work(child_of(run))
+    sweep()
+    true = errands.answer_of
+
+    def lied(errand: Errand) -> Answer | None:
+        answer = true(errand)
+        assert answer is not None
+        return Answer({"by": "eve"}, answer.body, answer.signature)
+
+    monkeypatch.setattr(errands, "answer_of", lied)
+    make.drive(run, "second")
+    second = step_of(run, "second")
+    assert (second.state, second.error_code, second.output) == ("failed", "receipt", {})
+
+
+def test_a_worker_killed_between_asking_and_waiting_asks_again_and_finds_the_same_run(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents(ally)
+    run = started(ally)
+
+    def killed(*_: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(handing_over, "settle", killed)
+        make.drive(run, "first")
+    child = child_of(run)
+    assert step_of(run, "second").state == "running"
+    make.work(child)
+    run.steps.filter(path="second").update(lease_expires_at=Now())
+    assert sweep().reclaimed == 1
+    worked_off(run)
+    assert run.state == "succeeded"
+    assert Run.objects.filter(domain=ally.callee).get() == child
+    assert tries_of(child, "turn") == ["succeeded"]
+    assert replays(run)
+
+
+def test_an_answer_that_comes_before_the_step_waits_wakes_it_at_once(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents(ally)
+    run = started(ally)
+    plain = errands.receive
+
+    def quickly(*, message: Message) -> Errand:
+        return plain(message=message)
+
+    true = errands.answer_of
+
+    def not_yet(errand: Errand) -> Answer | None:
+        answer = true(errand)
+        make.work(child_of(run))
+        return answer
+
+    monkeypatch.setattr(errands, "receive", quickly)
+    monkeypatch.setattr(errands, "answer_of", not_yet)
+    make.drive(run, "first")
+    assert step_of(run, "second").state == "ready"
+
+
+def test_a_cancelled_run_stops_what_it_asked_for_elsewhere(ally: Alliance) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    una = run.domain.contracts_out.get().drafted_by
+    cancellation.cancel(run_id=run.pk, person=una, reason="Not today.")
+    assert sweep().recalled == 1
+    assert sweep().recalled == 0
+    child = child_of(run)
+    assert (child.state, Gate.objects.get().state) == ("cancelled", "cancelled")
+    assert "step.recalled" in recorded(f"run:{run.pk}")
+    assert recorded(f"run:{child.pk}").count("run.cancel_requested") == 1
+    assert Receipt.objects.get(holder=ally.callee).body["outcome"] == "cancelled"
+    assert replays(run)
+
+
+def test_an_agent_elsewhere_that_is_out_of_service_does_nothing(ally: Alliance) -> None:
+    agents(ally)
+    run = started(ally)
+    bob = ally.callee.agents.get(slug="bob")
+    agent_service.suspend(agent=bob, person=ally.pete, reason="Away.")
+    make.work(run)
+    assert step_of(run, "second").error_code == "agent_not_active"
+    assert nothing_happened_elsewhere(ally)
+
+
+def test_people_here_are_asked_in_the_name_of_an_agent_of_this_domain(ally: Alliance) -> None:
+    agents(ally)
+    rule = {"require": "false", "message": "Look at it.", "route": "postpone"}
+    run = worked_off(started(ally, step("first", "ann"), step("second", "bob", checkpoint=[rule])))
+    assert not Gate.objects.filter(domain=ally.callee).exists()
+    second = step_of(run, "second")
+    assert second.error_code in {"unknown_tool", "policy_denied"}
+
+
+def test_the_same_message_sent_twice_at_once_starts_one_run(
+    race: Callable[..., list[object]], tmp_path: Path
+) -> None:
+    ally = make_ally.allied(governance.house(tmp_path))
+    agents(ally)
+    run = started(ally)
+    make.drive(run, "first")
+    errand = Errand.objects.get()
+    child, run_id = child_of(run), errand.run_id
+    assert run_id == child.pk
+    message = Message(
+        id="b" * 64,
+        contract=ally.contract.digest,
+        run=str(run.pk),
+        step="second",
+        agent="bob@1",
+        on_behalf_of=str(ally.home.ines.pk),
+        inputs={"n": 1},
+        context={},
+        task={},
+        is_judged=False,
+        data_classes=["internal"],
+        deadline="1h",
+        start_to_close="30s",
+        max_attempts=3,
+    )
+    outcomes = race(*[lambda: errands.receive(message=message) for _ in range(3)])
+    assert {getattr(outcome, "run_id", outcome) for outcome in outcomes} == {
+        Errand.objects.get(pk="b" * 64).run_id
+    }
+    assert Run.objects.filter(domain=ally.callee).count() == 2
+
+
+def test_two_workers_never_hold_the_step_and_an_old_one_asks_for_nothing(ally: Alliance) -> None:
+    agents(ally)
+    run = started(ally)
+    make.drive(run, "first")
+    assert states_of(run)["second"] == "awaiting_input"
+    assert turns.drive(step_id=step_of(run, "second").pk, worker=WORKER) == 0
+    assert Run.objects.filter(domain=ally.callee).count() == 1
+    assert Attempt.objects.filter(step__run=run, step__path="second").count() == 1
+    assert claims is not None

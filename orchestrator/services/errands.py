@@ -107,8 +107,7 @@ def end_unbound(run_id: UUID) -> bool:
 def unanswered() -> list[UUID]:
     """Return the runs of errands that ended without anybody having said so."""
     ended = Errand.objects.filter(receipt=None, run__state__in=RUN_FINAL).order_by("created_at")
-    keys = ended.values_list("run_id", flat=True)[:MOST_AT_ONCE]
-    return [run_id for run_id in keys if run_id is not None]
+    return list(ended.values_list("run_id", flat=True)[:MOST_AT_ONCE])
 
 
 def why_unbound(run: Run) -> str:

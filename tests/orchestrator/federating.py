@@ -40,7 +40,7 @@ def worked_off(run: Run, most: int = 200) -> Run:
                 execution.execute(step_id=found.pk, worker=WORKER)
             else:
                 turns.drive(step_id=found.pk, worker=WORKER)
-        elif not sweep().answered:
+        elif sweep() and not ready.exists():
             run.refresh_from_db()
             return run
     raise AssertionError("there is always more to do")

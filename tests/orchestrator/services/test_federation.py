@@ -16,7 +16,14 @@ from governance.services import contracts
 from orchestrator.federation.transport import Answer, Message
 from orchestrator.models import Attempt, Errand, Run
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import cancellation, claims, errands, handing_over, turns
+from orchestrator.services import (
+    cancellation,
+    errands,
+    escalation,
+    handing_over,
+    resumption,
+    turns,
+)
 from orchestrator.services.sweep import sweep
 from tests.factories import federation as make_ally
 from tests.factories import governance
@@ -148,9 +155,8 @@ def forged(ally: Alliance) -> None:
 
 
 def exceeded(ally: Alliance) -> None:
-    origin = make_ally.receipts.Origin("f" * 64, "a run", "a step")
     for holder in (ally.home.domain, ally.callee):
-        make_ally.spent(ally, holder, origin, 1_000_000)
+        make_ally.spent(ally, holder, 1_000_000)
 
 
 def widened(ally: Alliance) -> None:
@@ -168,7 +174,6 @@ def test_a_contract_that_binds_no_more_fails_the_step_before_anything_happens_el
     agents(ally)
     run = started(ally)
     end(ally)
-    Receipt.objects.exists()
     before = Event.objects.filter(domain_id=str(ally.callee.pk)).count()
     make.work(run)
     second = step_of(run, "second")
@@ -226,7 +231,7 @@ def test_gates_open_where_the_resource_is_and_the_caller_never_learns_who_decide
     gate = Gate.objects.select_related("action").get()
     child = child_of(run)
     assert (gate.domain, gate.action.run_id) == (ally.callee, child.pk)
-    with pytest.raises(Exception, match="may see"):
+    with pytest.raises(Exception, match="no such gate"):
         governance.review(gate, ally.home.grace)
     governance.review(gate, ally.olga, comment="Olga agrees.")
     worked_off(run)
@@ -275,8 +280,6 @@ def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance)
     run = worked_off(started(ally))
     governance.review(Gate.objects.get(), ally.olga)
     child = child_of(run)
-    from orchestrator.services import resumption  # noqa: PLC0415
-
     resumption.resume(gate_id=Gate.objects.get().pk)
     revoked(ally)
     make.work(child)
@@ -302,8 +305,6 @@ def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:
 
 def test_a_failure_elsewhere_uses_the_attempts_of_the_step_up(ally: Alliance) -> None:
     agents(ally, proposals=[{"tool": "no.such.tool", "arguments": {}}])
-    ally_terms = [*ally.contract.body["actions"]]
-    assert ally_terms == ["ledger.append"]
     run = worked_off(started(ally, step("first", "ann"), step("second", "bob", on_failure="stop")))
     assert step_of(run, "second").state == "failed"
     assert run.state == "failed"
@@ -312,8 +313,6 @@ def test_a_failure_elsewhere_uses_the_attempts_of_the_step_up(ally: Alliance) ->
 
 
 def test_a_person_who_lets_the_step_begin_again_makes_it_another_errand(ally: Alliance) -> None:
-    from orchestrator.services import escalation  # noqa: PLC0415
-
     agents(ally, proposals=[{"tool": "no.such.tool", "arguments": {}}])
     run = worked_off(started(ally))
     assert run.state == "escalated"
@@ -356,9 +355,10 @@ def test_a_worker_killed_between_asking_and_waiting_asks_again_and_finds_the_sam
     def killed(*_: Any) -> None:
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr(handing_over, "settle", killed)
-        make.drive(run, "first")
+        with pytest.raises(SystemExit):
+            make.drive(run, "first")
     child = child_of(run)
     assert step_of(run, "second").state == "running"
     make.work(child)
@@ -376,11 +376,6 @@ def test_an_answer_that_comes_before_the_step_waits_wakes_it_at_once(
 ) -> None:
     agents(ally)
     run = started(ally)
-    plain = errands.receive
-
-    def quickly(*, message: Message) -> Errand:
-        return plain(message=message)
-
     true = errands.answer_of
 
     def not_yet(errand: Errand) -> Answer | None:
@@ -388,7 +383,6 @@ def test_an_answer_that_comes_before_the_step_waits_wakes_it_at_once(
         make.work(child_of(run))
         return answer
 
-    monkeypatch.setattr(errands, "receive", quickly)
     monkeypatch.setattr(errands, "answer_of", not_yet)
     make.drive(run, "first")
     assert step_of(run, "second").state == "ready"
@@ -413,19 +407,10 @@ def test_an_agent_elsewhere_that_is_out_of_service_does_nothing(ally: Alliance) 
     agents(ally)
     run = started(ally)
     bob = ally.callee.agents.get(slug="bob")
-    agent_service.suspend(agent=bob, person=ally.pete, reason="Away.")
+    agent_service.suspend(agent=bob, person=ally.olga, reason="Away.")
     make.work(run)
     assert step_of(run, "second").error_code == "agent_not_active"
     assert nothing_happened_elsewhere(ally)
-
-
-def test_people_here_are_asked_in_the_name_of_an_agent_of_this_domain(ally: Alliance) -> None:
-    agents(ally)
-    rule = {"require": "false", "message": "Look at it.", "route": "postpone"}
-    run = worked_off(started(ally, step("first", "ann"), step("second", "bob", checkpoint=[rule])))
-    assert not Gate.objects.filter(domain=ally.callee).exists()
-    second = step_of(run, "second")
-    assert second.error_code in {"unknown_tool", "policy_denied"}
 
 
 def test_the_same_message_sent_twice_at_once_starts_one_run(
@@ -469,4 +454,3 @@ def test_two_workers_never_hold_the_step_and_an_old_one_asks_for_nothing(ally: A
     assert turns.drive(step_id=step_of(run, "second").pk, worker=WORKER) == 0
     assert Run.objects.filter(domain=ally.callee).count() == 1
     assert Attempt.objects.filter(step__run=run, step__path="second").count() == 1
-    assert claims is not None

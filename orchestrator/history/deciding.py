@@ -25,16 +25,22 @@ from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import holds, steps_named
 from orchestrator.workflow.planning import plan_of
 
+_NOTHING: Mapping[str, Any] = {}
+
 
 def next_move(
-    definition: Definition, past: Sequence[PastStep], inputs: Mapping[str, Any]
+    definition: Definition,
+    past: Sequence[PastStep],
+    inputs: Mapping[str, Any],
+    state: Mapping[str, Any] = _NOTHING,
 ) -> TreeMove:
     """Return the run's next move, every step of it assigned to somebody.
 
-    Where the file wants rules only, a move that a model decided ends the run instead.
+    `state` is what the keys of the shared state hold, which conditions of steps may read. Where
+    the file wants rules only, a move that a model decided ends the run instead.
     """
     plan = plan_of(definition)
-    move = decide_run(plan, past, {"inputs": inputs}, assign=assigner(definition))
+    move = decide_run(plan, past, {"inputs": inputs, "state": state}, assign=assigner(definition))
     if definition.decisions == "rules_only" and (refused := _refused(move)):
         return refused
     if not isinstance(move.move, Start):
@@ -55,10 +61,13 @@ def assigner(definition: Definition) -> Assign:
 
 
 def unmet_success(
-    definition: Definition, inputs: Mapping[str, Any], steps: Mapping[str, Any]
+    definition: Definition,
+    inputs: Mapping[str, Any],
+    steps: Mapping[str, Any],
+    state: Mapping[str, Any] = _NOTHING,
 ) -> list[str]:
     """Return what the file calls success and does not hold of a run whose steps are done."""
-    seen = {"inputs": inputs, "steps": steps}
+    seen = {"inputs": inputs, "steps": steps, "state": state}
     return [text for text in definition.success if not holds(text, seen)]
 
 

@@ -106,8 +106,10 @@ class Step(models.Model):
     A worker claims a step with one conditional UPDATE that moves `epoch` on; every later write
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
-    until the effect of the action completes it. `attempts` counts failed tries of the present
-    phase, `crash_count` lost workers. Leases and `not_before` compare with the database's clock.
+    until the effect of the action completes it. `conversation` is what an agent left to itself
+    for the turn after the action (`kept`), and what the tool answered (`outcome`). `attempts`
+    counts failed tries of the present phase, `crash_count` lost workers. Leases and `not_before`
+    compare with the database's clock.
 
     A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
     often people let an escalated step begin again; `note` is what they told its agent last.
@@ -144,6 +146,7 @@ class Step(models.Model):
     output = models.JSONField(default=dict, blank=True)
     output_digest = models.CharField(max_length=64, blank=True)
     held_output = models.JSONField(default=dict, blank=True)
+    conversation = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -205,7 +208,10 @@ class AttemptOutcome(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """One try of a step by one worker, under one epoch."""
+    """One try of a step by one worker, under one epoch.
+
+    `usage` is what the runner says it cost: tokens in and out, the model, calls of tools.
+    """
 
     step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="tries")
     number = models.PositiveIntegerField()
@@ -218,6 +224,7 @@ class Attempt(models.Model):
     )
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
+    usage = models.JSONField(default=dict, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -4,9 +4,10 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -95,10 +96,21 @@ def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
     return step
 
 
-def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str = "") -> None:
+def close(
+    claim: Claim,
+    outcome: AttemptOutcome,
+    *,
+    code: str = "",
+    detail: str = "",
+    usage: Mapping[str, Any] | None = None,
+) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
     Attempt.objects.filter(pk=claim.attempt_id, outcome=AttemptOutcome.RUNNING).update(
-        outcome=outcome, error_code=code, error_detail=detail, finished_at=Now()
+        outcome=outcome,
+        error_code=code,
+        error_detail=detail,
+        usage=dict(usage or {}),
+        finished_at=Now(),
     )
 
 

@@ -32,6 +32,8 @@ from orchestrator.services import (
     answers,
     cancellation,
     claims,
+    context,
+    conversations,
     errands,
     failures,
     handing_over,
@@ -44,14 +46,16 @@ from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.offering import offered
 from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
-from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
+
+_WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has not said its last word: its action is one call of a tool."""
+        return self.result.conversation is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -109,7 +118,7 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         if isinstance(turn.result, Answered) and turn.result.answer:
             handing_over.accept(step, turn.result.answer)
         _attach(step, turn.result)
-        claims.close(claim, _settled(step, turn))
+        claims.close(claim, _settled(step, turn), usage=turn.result.usage)
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
@@ -119,7 +128,13 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
         runs.lock(claim.run_id)
         step = claims.held(claim)
         failures.settle(step, error)
-        claims.close(claim, AttemptOutcome.FAILED, code=error.code, detail=error.detail)
+        claims.close(
+            claim,
+            AttemptOutcome.FAILED,
+            code=error.code,
+            detail=error.detail,
+            usage=error.usage,
+        )
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
@@ -127,14 +142,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
         name = "failed" if turn.judged.route == "stop" else "postponed"
         tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
-    elif definition_of(step.run.workflow_id).step(step.path).checkpoint:
+    elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
         tell_step(step, "checkpoint.held", ENGINE)
     if turn.judged.route == "stop":
         steps.fail(step, "checkpoint_failed", turn.judged.message)
         return AttemptOutcome.FAILED
     if turn.prepared is None:
-        steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
-        return AttemptOutcome.SUCCEEDED
+        done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
+        return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
+    if turn.goes_on or step.conversation:
+        conversations.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
@@ -164,8 +181,9 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
-    answers.check(step, definition, result.output)
-    judged = judge(plan.checkpoint, outputs=result.output, inputs=step.run.inputs)
+    judged = (
+        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
+    )
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged)
@@ -174,12 +192,16 @@ def _worked(claim: Claim) -> Turn:
     return Turn(result, judged, prepared, proposal.rationale)
 
 
+def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
+    answers.check(step, definition, result.output)
+    checkpoints = definition.step(step.path).checkpoint
+    return judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+
+
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    seen, agent = granted(definition, step.path), agent_of(step)
-    names = {*seen, *named_in_arguments(plan)}
-    outputs = runs.outputs_of(step.run_id, names, at=step.path)
+    agent = agent_of(step)
     try:
-        inputs = given_inputs(plan, step.run.inputs, outputs, step.task.get("each", {}))
+        inputs, shown = context.inputs_and_context(step, definition, plan)
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
@@ -189,15 +211,14 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         agent_slug=agent.slug,
         config=agent.runner_config,
         inputs=inputs,
-        context={
-            "inputs": step.run.inputs,
-            "steps": {name: outputs[name] for name in seen if name in outputs},
-            **({"note": step.note} if step.note else {}),
-        },
+        context=shown,
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
+        tools=() if step.kind in _WORDS_ONLY else offered(agent),
+        conversation=step.conversation.get("kept"),
+        outcome=step.conversation.get("outcome"),
     )
     return errands.as_asked(step, request)
 
@@ -223,9 +244,15 @@ def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | Non
     """Return what the turn asks for; a postponed output asks to be let through."""
     if judged.route == "stop":
         return None
+    if result.proposals and step.kind in _WORDS_ONLY:
+        detail = _("The agent proposed an action where it was only asked for an answer.")
+        raise AgentFailedError("no_action_here", detail, retryable=False)
     if len(result.proposals) + bool(judged.route) > 1:
         detail = _("The agent proposed more than one action in one turn; it may propose one.")
         raise AgentFailedError("too_many_proposals", detail, retryable=False)
+    if result.conversation is not None and not result.proposals:
+        detail = _("The agent wants to go on, but proposed nothing to wait for.")
+        raise AgentFailedError("nothing_proposed", detail, retryable=False)
     if judged.route == "postpone":
         return checkpoint.proposal(step.place, judged.message)
     return result.proposals[0] if result.proposals else None

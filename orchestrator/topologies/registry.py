@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from orchestrator.topologies.base import Topology
 from orchestrator.topologies.centralized import Centralized
+from orchestrator.topologies.decentralized import Decentralized
 from orchestrator.topologies.federated import Federated
 
 _TOPOLOGIES: Mapping[str, Topology] = {
-    topology.name: topology for topology in (Centralized(), Federated())
+    topology.name: topology for topology in (Centralized(), Decentralized(), Federated())
 }
 
 

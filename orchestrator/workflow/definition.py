@@ -53,14 +53,24 @@ class CheckpointRule:
 
 
 @dataclass(frozen=True, slots=True)
+class StateKey:
+    """A key of the run's shared state: the type of one write, and what writes add up to."""
+
+    type: Mapping[str, Any]
+    reducer: str
+    initial: Any
+    classification: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlan:
     """One node of the file: an agent's turn, or a block with a `pattern` and steps of its own.
 
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
-    `when_skipped` whether it is skipped with a step that it needs. Once what a `pivot` does is
-    done, nothing is undone.
+    `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
+    its output that become shared state. Once what a `pivot` does is done, nothing is undone.
     """
 
     id: str
@@ -80,15 +90,15 @@ class StepPlan:
     steps: tuple["StepPlan", ...] = ()
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
+    writes: tuple[str, ...] = ()
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
 
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
-        return replace(
-            self, pattern="", steps=(), needs=(), checkpoint=(), on_failure="stop", jumps={}
-        )
+        alone = replace(self, pattern="", steps=(), needs=(), jumps={})
+        return replace(alone, checkpoint=(), on_failure="stop", writes=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,7 @@ class Definition:
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state: Mapping[str, StateKey] = field(default_factory=dict)
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -171,6 +182,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             for alias, agent in plain["agents"].items()
             if "peers" in agent
         },
+        state={name: _state_key(key) for name, key in plain.get("state", {}).items()},
     )
 
 
@@ -193,6 +205,11 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _agent_ref(plain: Mapping[str, Any]) -> AgentRef:
     slug, _, version = plain["ref"].partition("@")
     return AgentRef(slug, int(version), plain.get("domain", ""), plain.get("contract", ""))
+
+
+def _state_key(plain: Mapping[str, Any]) -> StateKey:
+    secrecy = plain.get("classification", "internal")
+    return StateKey(plain["type"], plain["reducer"], plain.get("initial"), secrecy)
 
 
 def _sequence(
@@ -235,6 +252,7 @@ def _step(
         steps=_inner(plain, limits),
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
+        writes=tuple(plain.get("writes", ())),
     )
 
 

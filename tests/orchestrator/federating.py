@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from orchestrator.models import Errand, Run, Step
 from orchestrator.services import execution, turns
 from orchestrator.services.sweep import sweep
@@ -40,7 +42,7 @@ def worked_off(run: Run, most: int = 200) -> Run:
                 execution.execute(step_id=found.pk, worker=WORKER)
             else:
                 turns.drive(step_id=found.pk, worker=WORKER)
-        elif sweep() and not ready.exists():
+        elif not _found(ready):
             run.refresh_from_db()
             return run
     raise AssertionError("there is always more to do")
@@ -49,3 +51,8 @@ def worked_off(run: Run, most: int = 200) -> Run:
 def child_of(run: Run) -> Run:
     """Return the only run that was begun elsewhere for this one."""
     return Errand.objects.select_related("run").get(step__run=run).run  # type: ignore[return-value]
+
+
+def _found(ready: QuerySet[Step]) -> bool:
+    sweep()
+    return ready.exists()

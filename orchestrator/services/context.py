@@ -52,7 +52,7 @@ def _done(run_id: UUID, names: Collection[str], at: str) -> dict[str, Step]:
     blocks = ["", *(f"{block}/" for block in blocks_around(at))]
     places = [f"{block}{name}" for block in blocks for name in names]
     done = Step.objects.filter(run_id=run_id, path__in=places, state=StepState.SUCCEEDED)
-    rows = list(done.select_related("agent", "action__on_behalf_of"))
+    rows = list(done.select_related("run", "agent", "action__on_behalf_of"))
     rows.sort(key=lambda row: (row.path.count("/"), row.iteration))
     return {row.path.rpartition("/")[2]: row for row in rows}
 

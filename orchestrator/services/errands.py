@@ -23,7 +23,7 @@ from governance.services.receipts import FEDERATION, Origin, Result
 from orchestrator.federation.transport import Answer, Message
 from orchestrator.models import RUN_FINAL, Errand, Run, RunState, Step, StepState, Workflow
 from orchestrator.runners.base import AgentFailedError, AgentRequest
-from orchestrator.services import cancellation, rollback, runs, steps, workflows
+from orchestrator.services import cancellation, crossing, rollback, runs, steps, workflows
 
 TURN = "turn"
 MOST_AT_ONCE = 200
@@ -151,7 +151,8 @@ def as_asked(step: Step, request: AgentRequest) -> AgentRequest:
     except Refusal as no:
         raise AgentFailedError(no.code, no.detail, retryable=False) from None
     note = {"note": step.note} if step.note else {}
-    return replace(request, context={**request_of(step.run)["context"], **note})
+    shown = crossing.coming_in(request_of(step.run)["context"])
+    return replace(request, context={**shown, **note})
 
 
 def spent_on(run: Run) -> int:

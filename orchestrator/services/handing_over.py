@@ -30,15 +30,13 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult
-from orchestrator.services import answers, claims, errands, failures, runs, steps
+from orchestrator.services import answers, claims, crossing, errands, failures, runs, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import agent_of, is_abroad
 
 MOST_AT_ONCE = 200
-# What nobody classified is not public.
-UNCLASSIFIED = "internal"
 _LONGEST = timedelta(seconds=999_999)
 
 logger = logging.getLogger(__name__)
@@ -224,10 +222,10 @@ def _message(errand: Errand, step: Step, request: AgentRequest) -> Message:
         agent=f"{agent.slug}@{agent.version}",
         on_behalf_of=str(step.run.initiator_id),
         inputs=request.inputs,
-        context=request.context,
+        context=crossing.going_out(request.context),
         task=request.task,
         is_judged=answers.is_judged_by_its_block(step, definition),
-        data_classes=[UNCLASSIFIED],
+        data_classes=crossing.classes_of(step, definition),
         deadline=str(definition.plain["limits"]["deadline"]),
         start_to_close=_seconds(request.deadline),
         max_attempts=definition.max_attempts,

@@ -37,8 +37,7 @@ def agents_are_used(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
 
 def other_domains_are_bound(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
     """Yield every agent of another domain that nothing lets the file ask."""
-    plain = source.value.get("topology", "centralized")
-    topology = plain if isinstance(plain, str) else plain["name"]
+    topology = source.value.get("topology", "centralized")
     for alias, agent in source.value["agents"].items():
         if "contract" in agent and "domain" not in agent:
             message = f"agent {alias!r} has a contract and no domain to be asked under it"

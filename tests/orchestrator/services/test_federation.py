@@ -18,12 +18,15 @@ from orchestrator.models import Attempt, Errand, Run
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import (
     cancellation,
+    context,
+    crossing,
     errands,
     escalation,
     handing_over,
     resumption,
     turns,
 )
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.sweep import sweep
 from tests.factories import federation as make_ally
 from tests.factories import governance
@@ -79,6 +82,48 @@ def test_a_step_is_done_in_the_other_domain_and_its_output_taken_over(ally: Alli
     assert holders == {ally.home.domain, ally.callee}
     assert replays(run)
     assert replays(child)
+
+
+def test_what_comes_from_the_other_domain_is_said_to_come_from_outside(ally: Alliance) -> None:
+    agents(ally, output={"by": "bob"})
+    run = started(ally, step("second", "bob"), step("last", "ann", context=["second"]))
+    worked_off(run)
+    last = step_of(run, "last")
+    definition = definition_of(run.workflow_id)
+    _given, shown = context.inputs_and_context(last, definition, definition.step("last"))
+    assert shown["steps"]["second"] == {
+        "outputs": {"n": 1, "by": "bob"},
+        "author": "bob@1",
+        "trust": "external",
+    }
+
+
+def test_names_of_people_do_not_cross_and_everything_arrives_as_from_outside() -> None:
+    entry = {"key": "a", "author": "Grace", "trust": "human"}
+    seen = {
+        "inputs": {"n": 1},
+        "steps": {"one": {"outputs": {}, "author": "ann@1", "trust": "agent"}},
+        "state": {"a": {"value": 1, "entries": [entry]}},
+    }
+    out = crossing.going_out(seen)
+    assert "Grace" not in str(out)
+    assert out["steps"] == seen["steps"]
+    arrived = crossing.coming_in(out)
+    assert arrived["steps"]["one"]["trust"] == "external"
+    assert arrived["state"]["a"]["entries"] == [
+        {**entry, "author": "a person", "trust": "external"}
+    ]
+
+
+def test_data_that_the_contract_does_not_cover_is_not_handed_over(ally: Alliance) -> None:
+    agents(ally)
+    state = {"n": {"type": {}, "reducer": "replace", "classification": "restricted"}}
+    asked = step("second", "bob", context=["state.n"])
+    run = started(ally, step("first", "ann", writes=["n"]), asked, state=state)
+    make.work(run)
+    second = step_of(run, "second")
+    assert (second.error_code, "restricted" in second.error_detail) == ("contract", True)
+    assert nothing_happened_elsewhere(ally)
 
 
 def test_the_step_waits_without_a_worker_until_the_other_domain_answers(ally: Alliance) -> None:

@@ -64,6 +64,7 @@ STEPS: Types = (
     ("step.started", _("Step {step} started, attempt {attempt}")),
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
+    ("step.timed_out", _("Step {step} timed out: {detail}")),
     ("step.suspended", _("Step {step} waits for approval")),
     ("step.handed_over", _("Step {step} was handed to {domain} under contract {contract}")),
     ("step.recalled", _("What {step} had asked of another domain was stopped there")),
@@ -100,6 +101,7 @@ BLOCKS: Types = (
 STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
 
 DECISIONS: Types = (
+    ("agent.selected", _("{agent} was chosen for the slot {slot}")),
     ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
     ("join.fired", _("The branches of {block} came together: {state}")),
     ("chat.speaker_chosen", _("{speaker} has the floor in {block}, chosen by {by}")),

@@ -97,6 +97,9 @@ class Run(models.Model):
     `ending_detail` its cause; they are set when the end begins. `cancel_*` and `pause_*` say who
     asked for it and why; a second request to cancel is answered with the id of the first.
     `contract` is the one under which the run is done for another domain, empty for its own.
+    `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
+    inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
+    `version` moves on whenever somebody takes hold of the run to change it or its steps.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -111,6 +114,10 @@ class Run(models.Model):
     state = models.CharField(max_length=16, choices=RunState, default=RunState.PENDING)
     inputs = models.JSONField()
     input_digest = models.CharField(max_length=64)
+    goal = models.TextField(blank=True)
+    constraints = models.JSONField(default=list, blank=True)
+    success_criteria = models.JSONField(default=list, blank=True)
+    pinned_agents = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     rollback = models.CharField(max_length=16, choices=Rollback, default=Rollback.NOT_NEEDED)
@@ -128,6 +135,7 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     pause_reason = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=0)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)

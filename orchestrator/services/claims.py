@@ -4,8 +4,10 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +16,11 @@ from django.conf import settings
 from django.db.models import Exists, Max, OuterRef
 from django.db.models.functions import Now
 
+from audit import statements
 from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Agent, Lifecycle
+from governance.refusals import Refusal
 from orchestrator.models import (
     RUN_ENDING,
     Attempt,
@@ -24,22 +28,30 @@ from orchestrator.models import (
     AttemptOutcome,
     Run,
     Step,
+    StepKind,
     StepState,
 )
 from orchestrator.runners.base import TurnLostError
-from orchestrator.services import steps
+from orchestrator.runners.registry import description_of
+from orchestrator.services import steps, timing
 from orchestrator.services.history import ENGINE, tell_step
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for."""
+    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for.
+
+    `lease` is how long its worker may be silent. `step` is the row as it was taken, with its run
+    and its agent; whether it is still held is for the database to say.
+    """
 
     step_id: UUID
     run_id: UUID
     epoch: int
     attempt_id: int
     worker: str
+    lease: timedelta
+    step: Step = field(repr=False, compare=False)
 
 
 def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
@@ -49,18 +61,29 @@ def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
     agent. The run must be running and not paused; for an undo it must be rolled back.
     """
     with recording():
+        return taken(step_id=step_id, kind=kind, worker=worker)
+
+
+def taken(
+    *, step_id: UUID, kind: AttemptKind, worker: str, run: Run | None = None
+) -> Claim | None:
+    """Take a ready step within the caller's `recording()`, which may have read its run."""
+    if kind is AttemptKind.COMPENSATION:
+        step = steps.seize_undo(step_id=step_id, worker=worker)
+    else:
         executing = kind is AttemptKind.EXECUTION
-        if kind is AttemptKind.COMPENSATION:
-            taken = steps.seize_undo(step_id=step_id, worker=worker)
-        else:
-            taken = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
-        if not taken:
-            return None
-        step = Step.objects.select_related("run", "agent").get(pk=step_id)
-        attempt = _open_attempt(step, kind, worker)
-        actor = Actor.agent(step.agent_id)
-        tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
-    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker)
+        step = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
+    if step is None:
+        return None
+    step.run = run or statements.found(Run, {"pk": step.run_id})[0]
+    step.agent = statements.found(Agent, {"pk": step.agent_id})[0]
+    attempt = _open_attempt(step, kind, worker)
+    actor = Actor.agent(step.agent_id)
+    tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
+    lease = timing.lease_of(step)
+    if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
+        Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
+    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step)
 
 
 def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
@@ -69,13 +92,12 @@ def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
     An agent that is suspended while it works, or whose run is being cancelled, learns so here:
     its turn is lost. An effect under way is not stopped by that, because half of it helps nobody.
     """
-    lease = timedelta(seconds=settings.CLAIM_LEASE_SECONDS)
     kept = Step.objects.filter(pk=claim.step_id, state=StepState.RUNNING, epoch=claim.epoch)
     if agent_must_be_active:
         active = Agent.objects.filter(pk=OuterRef("agent_id"), lifecycle=Lifecycle.ACTIVE)
         ending = Run.objects.filter(pk=OuterRef("run_id"), state__in=RUN_ENDING)
         kept = kept.filter(Exists(active), ~Exists(ending))
-    if not kept.update(lease_expires_at=Now() + lease):
+    if not kept.update(lease_expires_at=Now() + claim.lease):
         raise _lost(claim)
 
 
@@ -96,6 +118,30 @@ def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
     return step
 
 
+def as_taken(claim: Claim, run: Run, *, not_while: Collection[str] = ()) -> Step:
+    """Return the step as the claim took it, in a run that the caller has locked.
+
+    Nobody but its holder changes a step that is held, so it is not read again: the first write
+    to it names its state and epoch, and finds out within `writing` if the claim is gone.
+    """
+    if run.state in not_while:
+        raise _lost(claim)
+    step = copy(claim.step)
+    step.run = run
+    return step
+
+
+@contextmanager
+def writing(claim: Claim) -> Iterator[None]:
+    """Say of a write that came too late that the claim is lost; put around its transaction."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.code == "step_moved":
+            raise _lost(claim) from None
+        raise
+
+
 def close(
     claim: Claim,
     outcome: AttemptOutcome,
@@ -105,12 +151,16 @@ def close(
     usage: Mapping[str, Any] | None = None,
 ) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
-    Attempt.objects.filter(pk=claim.attempt_id, outcome=AttemptOutcome.RUNNING).update(
-        outcome=outcome,
-        error_code=code,
-        error_detail=detail,
-        usage=dict(usage or {}),
-        finished_at=Now(),
+    statements.changed(
+        Attempt,
+        {"pk": claim.attempt_id, "outcome": AttemptOutcome.RUNNING},
+        {
+            "outcome": outcome,
+            "error_code": code,
+            "error_detail": detail,
+            "usage": dict(usage or {}),
+            "finished_at": Now(),
+        },
     )
 
 
@@ -131,6 +181,13 @@ def mark_revoked(step: Step) -> None:
     )
 
 
+def mark_timed_out(step: Step, code: str, detail: str) -> None:
+    """Record that the attempt took too long; its worker may not know it yet."""
+    step.tries.filter(outcome=AttemptOutcome.RUNNING).update(
+        outcome=AttemptOutcome.FAILED, error_code=code, error_detail=detail, finished_at=Now()
+    )
+
+
 def mark_crashed(step: Step) -> None:
     """Record that nobody heard again from the worker that held the step."""
     step.tries.filter(outcome=AttemptOutcome.RUNNING).update(
@@ -139,10 +196,26 @@ def mark_crashed(step: Step) -> None:
 
 
 def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
-    last = step.tries.aggregate(last=Max("number"))["last"] or 0
-    return Attempt.objects.create(
-        step=step, number=last + 1, kind=kind, epoch=step.epoch, worker=worker
+    """Begin the next try. Under its first epoch nobody can have tried a step before."""
+    last = step.tries.aggregate(last=Max("number"))["last"] if step.epoch > 1 else 0
+    number = (last or 0) + 1
+    attempt = Attempt(
+        step=step,
+        number=number,
+        kind=kind,
+        epoch=step.epoch,
+        worker=worker,
+        runner=_runner_of(step) if kind is AttemptKind.TURN else "",
     )
+    statements.inserted([attempt])
+    return attempt
+
+
+def _runner_of(step: Step) -> str:
+    """Return what to record of who takes the turn; people who are asked have no runner."""
+    if step.agent is None or step.kind == StepKind.APPROVAL:
+        return ""
+    return description_of(step.agent.runner)
 
 
 def name_runner(claim: Claim, runner: str) -> None:

@@ -7,8 +7,10 @@ a receipt that holds. Whatever is asked twice is one errand there.
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.canonical import digest
@@ -85,16 +87,14 @@ def settle(claim: Claim, handed: HandedOverError) -> Claim | None:
         if handed.answer is None:
             words = {"contract": errand.contract.name, "domain": errand.contract.callee.slug}
             steps.hand_over(step, errand=errand.pk, **words)
+            transaction.on_commit(partial(_look_once_more, errand.pk), robust=True)
             claims.close(claim, AttemptOutcome.HANDED_OVER)
         else:
             accept(step, handed.answer)
             _end(step, errand.contract, handed.answer)
             code = str(handed.answer.body["code"])
             claims.close(claim, AttemptOutcome.FAILED, code=code)
-        following = runs.advance(run_id=claim.run_id, worker=claim.worker)
-    if handed.answer is None:
-        _look_once_more(handed.key)
-    return following
+        return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
 def accept(step: Step, answer: Answer) -> None:

@@ -15,6 +15,8 @@ from governance.models import Agent, Domain, Lifecycle
 from governance.refusals import Invalid, Refusal
 from governance.selectors import binding
 from orchestrator.models import Workflow
+from orchestrator.services.briefs import NOTHING, Brief
+from orchestrator.services.selection import Filled, fill, pinned, refs_of
 from orchestrator.services.step_rows import Planned
 from orchestrator.workflow.definition import AgentRef, Definition, from_plain
 from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
@@ -25,23 +27,34 @@ from orchestrator.workflow.shape import input_validator, shortened
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a run is made of, once it was found in order. `steps` are its outermost ones."""
+    """What a run is made of, once it was found in order. `steps` are its outermost ones.
+
+    `input_digest` covers everything that the initiator gave.
+    """
 
     definition: Definition
     inputs: Mapping[str, Any]
     input_digest: str
     steps: Sequence[Planned]
+    filled: Sequence[Filled]
+    brief: Mapping[str, Any]
 
 
-def prepare(*, workflow: Workflow, inputs: Mapping[str, Any]) -> Intake:
+def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOTHING) -> Intake:
     """Check what a run of `workflow` would be made of; nothing is written.
 
-    Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
+    Raises Invalid with every wrong input or field of the brief by JSON pointer, or naming the
+    agents that cannot work and the slots that nobody can fill.
     """
+    brief.check()
     definition = from_plain(workflow.definition)
     complete = _checked(definition, inputs)
-    agents = _agents(workflow, definition)
-    return Intake(definition, complete, digest(complete), _laid_out(definition, agents))
+    filled = fill(workflow.domain_id, definition)
+    agents = _agents(workflow, refs_of(definition, pinned(filled)))
+    laid_out = _laid_out(definition, agents)
+    said = brief.as_json()
+    asked = digest({"inputs": complete, **said} if said else complete)
+    return Intake(definition, complete, asked, laid_out, filled, said)
 
 
 def _checked(definition: Definition, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,9 +88,8 @@ def _invalid(errors: list[dict[str, str]]) -> Invalid:
     return Invalid("invalid_inputs", detail % {"errors": said}, errors=errors)
 
 
-def agents_of(domain_id: UUID, definition: Definition) -> dict[str, Agent]:
-    """Return the registered agent of every alias of the file that has one, in service or not."""
-    refs = definition.agents
+def agents_of(domain_id: UUID, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
+    """Return the registered agent of every alias that has one, in service or not."""
     here = {ref.slug for ref in refs.values() if not ref.domain}
     found = {
         ("", agent.slug, agent.version): agent
@@ -94,12 +106,12 @@ def _abroad(refs: Sequence[AgentRef]) -> dict[tuple[str, str, int], Agent]:
     return {(agent.domain.slug, agent.slug, agent.version): agent for agent in agents}
 
 
-def _agents(workflow: Workflow, definition: Definition) -> dict[str, Agent]:
-    agents = agents_of(workflow.domain_id, definition)
-    _refuse_unbound(workflow, definition, agents)
+def _agents(workflow: Workflow, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
+    agents = agents_of(workflow.domain_id, refs)
+    _refuse_unbound(workflow, refs, agents)
     missing = [
         {"pointer": pointer(["agents", alias]), "detail": f"{ref.slug}@{ref.version}"}
-        for alias, ref in definition.agents.items()
+        for alias, ref in refs.items()
         if alias not in agents or agents[alias].lifecycle != Lifecycle.ACTIVE
     ]
     if missing:
@@ -110,11 +122,11 @@ def _agents(workflow: Workflow, definition: Definition) -> dict[str, Agent]:
 
 
 def _refuse_unbound(
-    workflow: Workflow, definition: Definition, agents: Mapping[str, Agent]
+    workflow: Workflow, refs: Mapping[str, AgentRef], agents: Mapping[str, Agent]
 ) -> None:
     """Refuse before anybody is asked; without a contract nobody learns who works elsewhere."""
     errors = []
-    for alias, ref in definition.agents.items():
+    for alias, ref in refs.items():
         if not ref.domain:
             continue
         try:

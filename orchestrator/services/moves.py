@@ -19,6 +19,7 @@ from orchestrator.services import claims, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
+from orchestrator.services.selection import refs_of
 from orchestrator.services.step_rows import Asked
 from orchestrator.workflow.definition import Definition
 
@@ -113,11 +114,11 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
         return None
     first, *others = work
     steps.ring_all(others)
-    return claims.claim(step_id=first.pk, kind=AttemptKind.TURN, worker=worker)
+    return claims.taken(step_id=first.pk, kind=AttemptKind.TURN, worker=worker, run=run)
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:
-    agents = agents_of(run.domain_id, definition)
+    agents = agents_of(run.domain_id, refs_of(definition, run.pinned_agents))
     return [Asked(ask, agents[ask.agent] if ask.agent else None) for ask in asks]
 
 

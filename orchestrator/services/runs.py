@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
@@ -33,12 +35,14 @@ from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import moves, rollback, steps
+from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
 from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
 from orchestrator.services.run_states import move as _move
+from orchestrator.services.selection import pinned, tell
 from orchestrator.services.shared_state import values_of
 from orchestrator.workflow.definition import Definition
 
@@ -52,23 +56,25 @@ def start(
     initiator: Person,
     inputs: Mapping[str, Any],
     dedupe_key: str,
+    brief: Brief = NOTHING,
     actor: Actor | None = None,
     contract: Contract | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    `contract` is the one under which another domain asks for it.
-    Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
+    `brief` is what its agents are told beside the inputs, `contract` the one under which another
+    domain asks for it. Raises Invalid with everything wrong by
+    JSON pointer, or naming the agents that cannot work.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
-    intake = prepare(workflow=workflow, inputs=inputs)
+    intake = prepare(workflow=workflow, inputs=inputs, brief=brief)
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
             run = known or _create(workflow, initiator, intake, dedupe_key, contract)
             if not known:
-                _admit(run, actor or Actor.person(initiator.pk))
+                _admit(run, actor or Actor.person(initiator.pk), intake)
                 advance(run_id=run.pk)
     except IntegrityError:
         run = Run.objects.get(dedupe_key=dedupe_key)
@@ -80,8 +86,11 @@ def start(
 
 
 def lock(run_id: UUID) -> Run:
-    """Return the run, locked where the database locks rows: the first lock of every use case."""
-    return Run.objects.select_for_update().get(pk=run_id)
+    """Return the run, held until the transaction ends: the first lock of every use case."""
+    run = statements.taken(Run, {"pk": run_id}, {"version": F("version") + 1})
+    if run is None:
+        raise Run.DoesNotExist(str(run_id))
+    return run
 
 
 def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
@@ -91,20 +100,24 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     the same transaction; otherwise somebody is rung for it.
     """
     with recording():
-        run = lock(run_id)
-        if run.state in RUN_ENDING:
-            rollback.proceed(run)
-        if run.state not in _GOES_ON:
-            return None
-        definition = definition_of(run.workflow_id)
-        past = moves.past_of(run)
-        move = next_move(definition, past, run.inputs, values_of(run, definition))
-        leaves = _leaves(move, past)
-        if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
-            _resume(run)
-        taken = moves.make(run, definition, move, worker)
-        _settle(run, definition, move, leaves)
-        return taken
+        return go_on(lock(run_id), worker)
+
+
+def go_on(run: Run, worker: str = "") -> Claim | None:
+    """Make the next move of a run that the caller's transaction has locked."""
+    if run.state in RUN_ENDING:
+        rollback.proceed(run)
+    if run.state not in _GOES_ON:
+        return None
+    definition = definition_of(run.workflow_id)
+    past = moves.past_of(run)
+    move = next_move(definition, past, run.inputs, values_of(run, definition))
+    leaves = _leaves(move, past)
+    if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
+        _resume(run)
+    taken = moves.make(run, definition, move, worker)
+    _settle(run, definition, move, leaves)
+    return taken
 
 
 def time_out(*, run_id: UUID) -> bool:
@@ -136,6 +149,8 @@ def _create(
         initiator=initiator,
         inputs=dict(intake.inputs),
         input_digest=intake.input_digest,
+        pinned_agents=pinned(intake.filled),
+        **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
         contract=contract,
@@ -144,7 +159,7 @@ def _create(
     return run
 
 
-def _admit(run: Run, actor: Actor) -> None:
+def _admit(run: Run, actor: Actor, intake: Intake) -> None:
     _move(run, RunState.RUNNING, started_at=Now())
     name, version = run.workflow.name, run.workflow.version
     tell_run(
@@ -155,7 +170,9 @@ def _admit(run: Run, actor: Actor) -> None:
         version=version,
         definition=digest(run.workflow.definition),
         inputs=dict(run.inputs),
+        **({"brief": intake.brief} if intake.brief else {}),
     )
+    tell(run, intake.filled)
 
 
 def _leaves(move: TreeMove, past: Sequence[PastStep]) -> list[PastStep]:

@@ -37,6 +37,7 @@ from orchestrator.services import (
     runs,
     steps,
     supplying,
+    timeouts,
 )
 from orchestrator.services.history import ENGINE
 
@@ -47,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
 
     reclaimed: int
     elapsed: int
@@ -59,6 +60,8 @@ class Swept:
     unbound: int
     answered: int
     recalled: int
+    ended: int
+    stopped: int
     rung: int
 
 
@@ -76,6 +79,8 @@ def sweep() -> Swept:
         answered=_each(errands.unanswered(), handing_over.heard)
         + _each(handing_over.unwoken(), handing_over.wake),
         recalled=_each(handing_over.unrecalled(), handing_over.recall),
+        ended=_each(timeouts.overdue(), timeouts.end),
+        stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         rung=_each(_unheard(), _ring_again),
     )
 

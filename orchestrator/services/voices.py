@@ -7,6 +7,7 @@ from governance.refusals import Refusal
 from orchestrator.models import Step
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.intake import agents_of
+from orchestrator.services.selection import refs_of
 from orchestrator.services.step_rows import agent_of, is_abroad
 
 
@@ -18,8 +19,10 @@ def voice_of(step: Step) -> Agent:
     """
     if not is_abroad(step):
         return agent_of(step)
-    everybody = agents_of(step.run.domain_id, definition_of(step.run.workflow_id)).values()
-    here = [agent for agent in everybody if agent.domain_id == step.run.domain_id]
+    run = step.run
+    refs = refs_of(definition_of(run.workflow_id), run.pinned_agents)
+    everybody = agents_of(run.domain_id, refs).values()
+    here = [agent for agent in everybody if agent.domain_id == run.domain_id]
     for agent in here:
         if agent.lifecycle == Lifecycle.ACTIVE:
             return agent

@@ -10,6 +10,8 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.shape import input_validator
 from orchestrator.workflow.source import Source
 
+_OF_SLOTS = frozenset({"scopes", "environment", "max_price_usd"})
+
 
 def inputs_are_a_schema(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
     """Yield what keeps `inputs` from being a JSON Schema that is safe to use."""
@@ -51,6 +53,18 @@ def other_domains_are_bound(source: Source, _every: Sequence[Node]) -> Iterator[
         if "contract" not in agent:
             message = f"agent {alias!r} is of another domain; that needs a contract"
             yield source.problem(place, message)
+
+
+def alias_means_one_thing(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
+    """Yield every alias that asks for capabilities and names somebody, or asks for nobody."""
+    for alias, agent in source.value["agents"].items():
+        if "capabilities" not in agent:
+            for key in sorted(_OF_SLOTS & agent.keys()):
+                message = f"{key} says who may fill a slot; {alias!r} has no capabilities"
+                yield source.problem(("agents", alias, key), message)
+        elif {"ref", "peers"} & agent.keys():
+            message = f"agent {alias!r} has capabilities and somebody's name; one of them is meant"
+            yield source.problem(("agents", alias), message)
 
 
 def ids_are_unique(source: Source, every: Sequence[Node]) -> Iterator[Problem]:

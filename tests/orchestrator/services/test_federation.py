@@ -416,9 +416,11 @@ def test_a_worker_killed_between_asking_and_waiting_asks_again_and_finds_the_sam
     assert replays(run)
 
 
+@pytest.mark.usefixtures("committed_db")
 def test_an_answer_that_comes_before_the_step_waits_wakes_it_at_once(
-    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ally = make_ally.allied(governance.house(tmp_path))
     agents(ally)
     run = started(ally)
     true = errands.answer_of

@@ -216,9 +216,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={
-            alias: _agent_ref(agent)
-            for alias, agent in plain["agents"].items()
-            if "ref" in agent
+            alias: _agent_ref(agent) for alias, agent in plain["agents"].items() if "ref" in agent
         },
         decisions=plain.get("decisions", "any"),
         steps=_sequence(plain["steps"], plain["limits"]),

@@ -85,6 +85,8 @@ STEPS: Types = (
     ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
     ("checkpoint.held", _("The checkpoint after step {step} holds")),
     ("checkpoint.failed", _("The checkpoint after step {step} stopped the run: {message}")),
+    ("checkpoint.retried", _("The checkpoint after step {step} asks for another try: {message}")),
+    ("checkpoint.escalated", _("The checkpoint after step {step} needs a person: {message}")),
     ("checkpoint.postponed", _("The checkpoint after step {step} asks a person: {message}")),
 )
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from audit.canonical import digest
 from audit.services.events import recording
-from governance.models import Contract
+from governance.models import Contract, Receipt
 from governance.refusals import Refusal
 from governance.selectors import binding
 from governance.services import receipts
@@ -179,11 +179,14 @@ def unrecalled() -> list[str]:
 
 
 def key_of(step: Step) -> str:
-    """Return the id of the message that asks for a step: the same for each of its attempts.
+    """Return the id of the message that asks for a step: the same until it was answered.
 
-    Only a person who lets the step begin again makes another message of it.
+    Another message is made of it only when its answer did not pass a checkpoint, or a person
+    lets the step begin again.
     """
-    return digest([str(step.run_id), step.path, step.iteration, step.human_retries])
+    asked = step.errands.values("pk")
+    answered = Receipt.objects.filter(holder=step.run.domain_id, message__in=asked).count()
+    return digest([str(step.run_id), step.path, step.iteration, step.human_retries, answered])
 
 
 def _opened(claim: Claim, step: Step) -> Errand:

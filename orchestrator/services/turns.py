@@ -5,7 +5,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from time import monotonic
 from uuid import UUID
@@ -50,7 +50,7 @@ from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
 from orchestrator.services.step_rows import agent_of, is_abroad
-from orchestrator.workflow.checkpoints import Judged, judge
+from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
@@ -124,8 +124,12 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         errands.require(step.run)
         if isinstance(turn.result, Answered) and turn.result.answer:
             handing_over.accept(step, turn.result.answer)
-        _attach(step, turn.result)
-        claims.close(claim, _settled(step, turn), usage=turn.result.usage)
+        if turn.judged.route != "retry":
+            _attach(step, turn.result)
+        outcome = _settled(step, turn)
+        why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
+        code = FAILED if why else ""
+        claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
         return runs.go_on(run, claim.worker)
 
 
@@ -147,12 +151,12 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
-        name = "failed" if turn.judged.route == "stop" else "postponed"
-        tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
+        name = EVENTS[turn.judged.route]
+        tell_step(step, name, ENGINE, decider="rule", message=turn.judged.message)
     elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
-        tell_step(step, "checkpoint.held", ENGINE)
-    if turn.judged.route == "stop":
-        steps.fail(step, "checkpoint_failed", turn.judged.message)
+        tell_step(step, "checkpoint.held", ENGINE, decider="rule")
+    if turn.judged.route and turn.prepared is None:
+        _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
@@ -161,6 +165,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         conversations.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
+
+
+def _routed(step: Step, judged: Judged) -> None:
+    """Send a step whose checkpoint does not hold where the file says, without asking policy."""
+    if judged.route == "stop":
+        steps.fail(step, FAILED, judged.message)
+    elif judged.route == "human":
+        steps.escalate(step, FAILED, judged.message)
+    else:
+        failures.settle(step, AgentFailedError(FAILED, judged.message, retryable=True))
 
 
 def _attach(step: Step, result: AgentResult) -> None:
@@ -204,7 +218,12 @@ def _worked(claim: Claim) -> Turn:
 def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
     answers.check(step, definition, result.output)
     checkpoints = definition.step(step.path).checkpoint
-    return judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+    return judge(
+        checkpoints,
+        outputs=result.output,
+        inputs=step.run.inputs,
+        exhibits=[asdict(found) for found in result.exhibits],
+    )
 
 
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
@@ -254,7 +273,7 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
 
 def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:
     """Return what the turn asks for; a postponed output asks to be let through."""
-    if judged.route == "stop":
+    if judged.route and judged.route != "postpone":
         return None
     if result.proposals and step.kind in _WORDS_ONLY:
         detail = _("The agent proposed an action where it was only asked for an answer.")

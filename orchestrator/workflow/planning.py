@@ -31,6 +31,7 @@ def _planned(step: StepPlan) -> PlannedStep:
         when=step.when,
         when_skipped=step.when_skipped,
         jumps=step.jumps,
+        checkpoint=step.checkpoint if step.pattern else (),
     )
 
 

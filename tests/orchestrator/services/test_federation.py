@@ -372,6 +372,22 @@ def test_a_person_who_lets_the_step_begin_again_makes_it_another_errand(ally: Al
     assert replays(run)
 
 
+def test_an_answer_that_does_not_pass_a_checkpoint_is_asked_for_anew(ally: Alliance) -> None:
+    agents(ally, output={"good": False})
+    rule = {"require": "outputs.good", "message": "Not good.", "route": "retry"}
+    run = started(ally, step("first", "ann"), step("second", "bob", checkpoint=[rule]))
+    worked_off(run)
+    assert step_of(run, "second").state == "backoff"
+    bob = ally.callee.agents.get(slug="bob")
+    type(bob).objects.filter(pk=bob.pk).update(runner_config={"output": {"good": True}})
+    run.steps.filter(path="second").update(not_before=Now())
+    assert sweep().woken == 1
+    assert worked_off(run).state == "succeeded"
+    assert Errand.objects.filter(step__run=run).count() == 2
+    assert Receipt.objects.filter(holder=ally.home.domain).count() == 2
+    assert replays(run)
+
+
 def test_a_changed_answer_is_not_believed(ally: Alliance, monkeypatch: pytest.MonkeyPatch) -> None:
     agents(ally, output={"by": "bob"})
     run = started(ally)

@@ -17,6 +17,8 @@ _BECOMES: Mapping[str, str] = {
     "step.started": "running",
     "step.suspended": "awaiting_approval",
     "step.handed_over": "awaiting_input",
+    "step.awaiting_input": "awaiting_input",
+    "step.answered": "ready",
     "step.ready": "ready",
     "step.retry_scheduled": "backoff",
     "step.lease_expired": "ready",

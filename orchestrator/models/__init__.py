@@ -1,5 +1,6 @@
 from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
+from orchestrator.models.posting import Posting
 from orchestrator.models.run import (
     RUN_ENDING,
     RUN_FINAL,
@@ -38,6 +39,7 @@ __all__ = [
     "Errand",
     "Leadership",
     "PauseMode",
+    "Posting",
     "Rollback",
     "Run",
     "RunState",

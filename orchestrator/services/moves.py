@@ -15,7 +15,7 @@ from orchestrator.history.places import Key
 from orchestrator.models import AttemptKind, Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
 from orchestrator.patterns.changes import Settled, TreeMove
-from orchestrator.services import claims, steps
+from orchestrator.services import bells, claims, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
@@ -110,10 +110,10 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
         _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
     work = [step for step in ready if step.kind != StepKind.TIMER]
     if not worker or not work:
-        steps.ring_all(work)
+        bells.ring_all(work)
         return None
     first, *others = work
-    steps.ring_all(others)
+    bells.ring_all(others)
     return claims.taken(step_id=first.pk, kind=AttemptKind.TURN, worker=worker, run=run)
 
 

@@ -29,6 +29,8 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.services import (
+    bells,
+    callbacks,
     cancellation,
     claims,
     errands,
@@ -60,6 +62,7 @@ class Swept:
     unbound: int
     answered: int
     recalled: int
+    unanswered: int
     ended: int
     stopped: int
     rung: int
@@ -79,6 +82,7 @@ def sweep() -> Swept:
         answered=_each(errands.unanswered(), handing_over.heard)
         + _each(handing_over.unwoken(), handing_over.wake),
         recalled=_each(handing_over.unrecalled(), handing_over.recall),
+        unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         rung=_each(_unheard(), _ring_again),
@@ -204,7 +208,7 @@ def _ring_again(step_id: UUID) -> bool:
         step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
         if step is None:
             return False
-        steps.ring(step)
+        bells.ring(step)
     return True
 
 

@@ -41,6 +41,7 @@ from orchestrator.services import (
     failures,
     handing_over,
     proposals,
+    remembered,
     runs,
     steps,
 )
@@ -141,7 +142,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
         code = FAILED if why else ""
         claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
-        return runs.go_on(run, claim.worker)
+        taken = runs.go_on(run, claim.worker)
+        remembered.seal(run)
+        return taken
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

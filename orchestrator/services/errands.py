@@ -23,7 +23,8 @@ from governance.services.receipts import FEDERATION, Origin, Result
 from orchestrator.federation.transport import Answer, Message
 from orchestrator.models import RUN_FINAL, Errand, Run, RunState, Step, StepState, Workflow
 from orchestrator.runners.base import AgentFailedError, AgentRequest
-from orchestrator.services import cancellation, crossing, rollback, runs, steps, workflows
+from orchestrator.services import cancellation, crossing, rollback, runs, workflows
+from orchestrator.workflow.plain_json import as_stored
 
 TURN = "turn"
 MOST_AT_ONCE = 200
@@ -235,7 +236,7 @@ def _begin(contract: Contract, message: Message, run: Run) -> None:
     if Errand.objects.filter(pk=errand.pk, run=None).update(
         run=run, request=request, contract=contract
     ):
-        steps.tell_task(run.steps.get(path=TURN), message.task)
+        run.steps.filter(path=TURN).update(task=as_stored(dict(message.task)))
 
 
 def _run_of(errand: Errand) -> Run:

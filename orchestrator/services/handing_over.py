@@ -19,7 +19,7 @@ from governance.models import Contract, Receipt
 from governance.refusals import Refusal
 from governance.selectors import binding
 from governance.services import receipts
-from governance.services.receipts import Origin
+from governance.services.receipts import FEDERATION, Origin
 from orchestrator.federation.registry import transport_to
 from orchestrator.federation.transport import Answer, Message, TransportError
 from orchestrator.models import (
@@ -86,7 +86,7 @@ def settle(claim: Claim, handed: HandedOverError) -> Claim | None:
         errand = Errand.objects.select_related("contract").get(pk=handed.key)
         if handed.answer is None:
             words = {"contract": errand.contract.name, "domain": errand.contract.callee.slug}
-            steps.hand_over(step, errand=errand.pk, **words)
+            steps.await_input(step, "step.handed_over", errand=errand.pk, **words)
             transaction.on_commit(partial(_look_once_more, errand.pk), robust=True)
             claims.close(claim, AttemptOutcome.HANDED_OVER)
         else:
@@ -133,7 +133,7 @@ def wake(key: str) -> bool:
         step = Step.objects.select_related("run").get(pk=errand.step.pk)
         if step.state != StepState.AWAITING_INPUT or key_of(step) != key:
             return False
-        steps.answered(step, errand=key)
+        steps.queue_again(step, FEDERATION, "step.answered", {"crash_count": 0}, errand=key)
         runs.advance(run_id=step.run_id)
     return True
 

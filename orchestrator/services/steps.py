@@ -43,7 +43,6 @@ from orchestrator.services.step_rows import (
 )
 from orchestrator.workflow.plain_json import as_stored
 
-RECALL_TASK = "orchestrator.recall_errands"
 MOST_CRASHES = 3
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
@@ -138,7 +137,7 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
     if was == StepState.AWAITING_INPUT:
-        ring_worker(RECALL_TASK, step.pk)
+        ring_worker("orchestrator.recall_errands", step.pk)
 
 
 def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
@@ -212,11 +211,10 @@ def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
 
 
-def await_input(step: Step, most: timedelta) -> None:
-    """End the attempt and wait for an answer from outside, at most this long."""
-    _move(step, StepState.AWAITING_INPUT, not_before=Now() + most, **_LET_GO)
-    seconds = round(most.total_seconds())
-    tell_step(step, "step.awaiting_input", ENGINE, seconds=seconds)
+def await_input(step: Step, event: str, most: timedelta | None = None, **payload: Any) -> None:
+    """End the attempt and wait for an answer from outside, at most this long if it is said."""
+    _move(step, StepState.AWAITING_INPUT, not_before=most and Now() + most, **_LET_GO)
+    tell_step(step, event, ENGINE, **payload)
 
 
 def queue_again(
@@ -248,24 +246,6 @@ def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
-    bells.ring(step)
-
-
-def tell_task(step: Step, task: Mapping[str, Any]) -> None:
-    """Let a step that was not begun yet be told what another domain asks of it."""
-    Step.objects.filter(pk=step.pk, epoch=0).update(task=as_stored(dict(task)))
-
-
-def hand_over(step: Step, **payload: Any) -> None:
-    """End the attempt and wait for another domain, without a worker."""
-    _move(step, StepState.AWAITING_INPUT, not_before=None, **_LET_GO)
-    tell_step(step, "step.handed_over", ENGINE, **payload)
-
-
-def answered(step: Step, **payload: Any) -> None:
-    """Queue a step whose answer has come, and ring for it."""
-    _move(step, StepState.READY, **_NEW_PHASE)
-    tell_step(step, "step.ready", ENGINE, **payload)
     bells.ring(step)
 
 

@@ -175,7 +175,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.result.awaits is not None:
-        steps.await_input(step, turn.result.awaits)
+        most = turn.result.awaits
+        steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from governance.models import Agent, Receipt
 from orchestrator.models import Errand, Run, Step
+from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import execution, turns
 from orchestrator.services.sweep import sweep
 from tests.factories import federation
@@ -56,3 +58,21 @@ def child_of(run: Run) -> Run:
 def _found(ready: QuerySet[Step]) -> bool:
     sweep()
     return ready.exists()
+
+
+def replays(run: Run) -> bool:
+    """Whether every decision of the run follows from its stream."""
+    outcome = replay(run.pk)
+    assert isinstance(outcome, Replayed), outcome
+    return True
+
+
+def nothing_happened_elsewhere(ally: Alliance) -> bool:
+    """Whether the other domain has no run, and nobody a receipt."""
+    runs = Run.objects.filter(domain=ally.callee)
+    return not runs.exists() and not Receipt.objects.exists()
+
+
+def bob_of(ally: Alliance) -> QuerySet[Agent]:
+    """Return the agent of the other domain, to be changed."""
+    return Agent.objects.filter(domain=ally.callee, slug="bob")

@@ -8,14 +8,11 @@ import pytest
 from django.db.models.functions import Now
 
 from audit.canonical import canonical_bytes
-from audit.models import Event, Payload
-from governance.models import Contract, Effect, Gate, Receipt
-from governance.refusals import Invalid
+from audit.models import Payload
+from governance.models import Gate, Receipt
 from governance.services import agents as agent_service
-from governance.services import contracts
 from orchestrator.federation.transport import Answer, Message
 from orchestrator.models import Attempt, Errand, Run
-from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import (
     cancellation,
     context,
@@ -23,7 +20,6 @@ from orchestrator.services import (
     errands,
     escalation,
     handing_over,
-    resumption,
     turns,
 )
 from orchestrator.services.definitions import definition_of
@@ -35,35 +31,21 @@ from tests.factories.audit import recorded
 from tests.factories.federation import Alliance
 from tests.factories.governance import lines_in
 from tests.factories.orchestrator import WORKER, states_of, step, step_of, tries_of
-from tests.orchestrator.federating import agents, child_of, started, worked_off
+from tests.orchestrator.federating import (
+    agents,
+    bob_of,
+    child_of,
+    nothing_happened_elsewhere,
+    replays,
+    started,
+    worked_off,
+)
 from tests.orchestrator.services.proposing import append
 
 
 @pytest.fixture
 def ally(db: None, tmp_path: Path) -> Alliance:
     return make_ally.allied(governance.house(tmp_path))
-
-
-def replays(run: Run) -> bool:
-    outcome = replay(run.pk)
-    assert isinstance(outcome, Replayed), outcome
-    return True
-
-
-def until_asked(run: Run) -> Run:
-    """Take the first step here, and hand the second over."""
-    make.drive(run, "first")
-    make.drive(run, "second")
-    run.refresh_from_db()
-    return run
-
-
-def nothing_happened_elsewhere(ally: Alliance) -> bool:
-    return not (
-        Run.objects.filter(domain=ally.callee).exists()
-        or Receipt.objects.exists()
-        or "run.started" in recorded(f"domain:{ally.callee.pk}")
-    )
 
 
 def test_a_step_is_done_in_the_other_domain_and_its_output_taken_over(ally: Alliance) -> None:
@@ -115,17 +97,6 @@ def test_names_of_people_do_not_cross_and_everything_arrives_as_from_outside() -
     ]
 
 
-def test_data_that_the_contract_does_not_cover_is_not_handed_over(ally: Alliance) -> None:
-    agents(ally)
-    state = {"n": {"type": {}, "reducer": "replace", "classification": "restricted"}}
-    asked = step("second", "bob", context=["state.n"])
-    run = started(ally, step("first", "ann", writes=["n"]), asked, state=state)
-    make.work(run)
-    second = step_of(run, "second")
-    assert (second.error_code, "restricted" in second.error_detail) == ("contract", True)
-    assert nothing_happened_elsewhere(ally)
-
-
 def test_the_step_waits_without_a_worker_until_the_other_domain_answers(ally: Alliance) -> None:
     agents(ally)
     run = started(ally)
@@ -162,109 +133,6 @@ def test_the_agent_elsewhere_is_given_what_the_step_is_given_and_nothing_more(
     assert request["context"]["steps"]["said"]["outputs"]["word"] == "hello"
     told = canonical_bytes([request, child.inputs, child.workflow.source]).decode()
     assert "of this domain" not in told
-
-
-@pytest.mark.parametrize("when", ["draft", "revoked", "expired", "missing", "other_agent"])
-def test_without_a_contract_that_binds_a_run_does_not_start(ally: Alliance, when: str) -> None:
-    agents(ally)
-    fields: dict[str, Any] = {}
-    if when == "revoked":
-        contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
-    elif when == "expired":
-        Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
-    elif when == "draft":
-        Contract.objects.filter(pk=ally.contract.pk).update(state="draft")
-    else:
-        ref = "eve@1" if when == "other_agent" else "bob@1"
-        name = "nothing" if when == "missing" else make_ally.NAME
-        abroad = {"ref": ref, "domain": "elsewhere", "contract": name}
-        fields["agents"] = {"ann": {"ref": "ann@1"}, "bob": abroad}
-    with pytest.raises(Invalid) as no:
-        started(ally, **fields)
-    assert no.value.code == "contract"
-    assert no.value.extra["errors"][0]["pointer"] == "/agents/bob/contract"
-    assert not Run.objects.exists()
-
-
-def revoked(ally: Alliance) -> None:
-    contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
-
-
-def expired(ally: Alliance) -> None:
-    Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
-
-
-def forged(ally: Alliance) -> None:
-    body = {**ally.contract.body, "budget_cap_micro_usd": 10**12}
-    Contract.objects.filter(pk=ally.contract.pk).update(body=body)
-
-
-def exceeded(ally: Alliance) -> None:
-    for holder in (ally.home.domain, ally.callee):
-        make_ally.spent(ally, holder, 1_000_000)
-
-
-def widened(ally: Alliance) -> None:
-    bob = ally.callee.agents.get(slug="bob")
-    bob.grants.create(scope="merge:repo/*", granted_by=ally.olga)
-
-
-ENDS = [revoked, expired, forged, exceeded, widened]
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_a_contract_that_binds_no_more_fails_the_step_before_anything_happens_elsewhere(
-    ally: Alliance, end: Callable[[Alliance], None]
-) -> None:
-    agents(ally)
-    run = started(ally)
-    end(ally)
-    before = Event.objects.filter(domain_id=str(ally.callee.pk)).count()
-    make.work(run)
-    second = step_of(run, "second")
-    assert (second.state, second.error_code) == ("failed", "contract")
-    assert run.state == "failed"
-    assert not Run.objects.filter(domain=ally.callee).exists()
-    assert Event.objects.filter(domain_id=str(ally.callee.pk)).count() == before
-    assert replays(run)
-
-
-@pytest.mark.parametrize("end", [revoked, expired, forged])
-def test_an_answer_is_not_taken_over_once_the_contract_binds_no_more(
-    ally: Alliance, end: Callable[[Alliance], None]
-) -> None:
-    agents(ally, output={"by": "bob"})
-    run = started(ally)
-    make.drive(run, "first")
-    make.work(child_of(run))
-    end(ally)
-    worked_off(run)
-    second = step_of(run, "second")
-    assert (second.state, second.error_code, second.output) == ("failed", "contract", {})
-    assert not Receipt.objects.filter(holder=ally.home.domain).exists()
-    assert replays(run)
-
-
-def test_a_contract_revoked_between_answer_and_commit_is_found_at_commit(
-    ally: Alliance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    agents(ally)
-    run = started(ally)
-    make.drive(run, "first")
-    make.work(child_of(run))
-    sweep()
-    plain = handing_over.ask
-
-    def slowly(*args: Any) -> Any:
-        answered = plain(*args)
-        revoked(ally)
-        return answered
-
-    monkeypatch.setattr(handing_over, "ask", slowly)
-    make.drive(run, "second")
-    second = step_of(run, "second")
-    assert (second.state, second.error_code) == ("failed", "contract")
-    assert not Receipt.objects.filter(holder=ally.home.domain).exists()
 
 
 def test_gates_open_where_the_resource_is_and_the_caller_never_learns_who_decided(
@@ -308,46 +176,6 @@ def test_a_rejection_elsewhere_rejects_the_step_and_says_nothing_of_the_reviewer
     assert replays(run)
 
 
-def test_an_action_that_the_contract_does_not_name_is_not_proposed(
-    db: None, tmp_path: Path
-) -> None:
-    ally = make_ally.allied(governance.house(tmp_path), actions=[])
-    agents(ally, proposals=[append(ally.home.open)])
-    run = worked_off(started(ally))
-    assert step_of(child_of(run), "turn").error_code == "contract"
-    assert (step_of(run, "second").state, run.state) == ("escalated", "escalated")
-    assert lines_in(ally.home.open) == 0
-    assert not Effect.objects.exists()
-
-
-def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance) -> None:
-    agents(ally, proposals=[append(ally.home.guarded)])
-    run = worked_off(started(ally))
-    governance.review(Gate.objects.get(), ally.olga)
-    child = child_of(run)
-    resumption.resume(gate_id=Gate.objects.get().pk)
-    revoked(ally)
-    make.work(child)
-    assert (child.state, child.error_code) == ("failed", "contract")
-    assert lines_in(ally.home.guarded) == 0
-    assert not Effect.objects.exists()
-    worked_off(run)
-    assert (run.state, step_of(run, "second").error_code) == ("failed", "contract")
-
-
-def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:
-    agents(ally, proposals=[append(ally.home.guarded)])
-    run = worked_off(started(ally))
-    revoked(ally)
-    assert sweep().unbound == 1
-    child = child_of(run)
-    assert (child.state, child.error_code) == ("failed", "contract")
-    assert Gate.objects.get().state == "cancelled"
-    worked_off(run)
-    assert run.state == "failed"
-    assert replays(run)
-
-
 def test_a_failure_elsewhere_uses_the_attempts_of_the_step_up(ally: Alliance) -> None:
     agents(ally, proposals=[{"tool": "no.such.tool", "arguments": {}}])
     run = worked_off(started(ally, step("first", "ann"), step("second", "bob", on_failure="stop")))
@@ -361,8 +189,7 @@ def test_a_person_who_lets_the_step_begin_again_makes_it_another_errand(ally: Al
     agents(ally, proposals=[{"tool": "no.such.tool", "arguments": {}}])
     run = worked_off(started(ally))
     assert run.state == "escalated"
-    bob = ally.callee.agents.get(slug="bob")
-    type(bob).objects.filter(pk=bob.pk).update(runner_config={"output": {"by": "bob"}})
+    bob_of(ally).update(runner_config={"output": {"by": "bob"}})
     una = run.domain.contracts_out.get().drafted_by
     escalation.retry(
         run_id=run.pk, step_id=step_of(run, "second").pk, person=una, reason="Bob is well."
@@ -378,14 +205,25 @@ def test_an_answer_that_does_not_pass_a_checkpoint_is_asked_for_anew(ally: Allia
     run = started(ally, step("first", "ann"), step("second", "bob", checkpoint=[rule]))
     worked_off(run)
     assert step_of(run, "second").state == "backoff"
-    bob = ally.callee.agents.get(slug="bob")
-    type(bob).objects.filter(pk=bob.pk).update(runner_config={"output": {"good": True}})
+    bob_of(ally).update(runner_config={"output": {"good": True}})
     run.steps.filter(path="second").update(not_before=Now())
     assert sweep().woken == 1
     assert worked_off(run).state == "succeeded"
     assert Errand.objects.filter(step__run=run).count() == 2
     assert Receipt.objects.filter(holder=ally.home.domain).count() == 2
     assert replays(run)
+
+
+def test_what_never_passes_a_checkpoint_is_asked_for_three_times(ally: Alliance) -> None:
+    agents(ally, output={"good": False})
+    rule = {"require": "outputs.good", "message": "Not good.", "route": "retry"}
+    run = started(ally, step("first", "ann"), step("second", "bob", checkpoint=[rule]))
+    for _ in range(5):
+        worked_off(run)
+        run.steps.filter(path="second", state="backoff").update(not_before=Now())
+        sweep()
+    assert (run.state, step_of(run, "second").state) == ("escalated", "escalated")
+    assert Errand.objects.filter(step__run=run).count() == 3
 
 
 def test_a_changed_answer_is_not_believed(ally: Alliance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,3 +1,4 @@
+from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
 from orchestrator.models.posting import Posting
 from orchestrator.models.run import (
@@ -35,6 +36,7 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptOutcome",
+    "Errand",
     "Leadership",
     "PauseMode",
     "Posting",

@@ -37,7 +37,9 @@ from orchestrator.services import (
     claims,
     context,
     conversations,
+    errands,
     failures,
+    handing_over,
     proposals,
     remembered,
     runs,
@@ -46,10 +48,11 @@ from orchestrator.services import (
 from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
+from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
-from orchestrator.services.step_rows import agent_of
+from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
@@ -103,8 +106,12 @@ def take(claim: Claim) -> Claim | None:
             turn = _worked(claim)
         except AgentFailedError as error:
             return written(partial(fail, claim, error))
+        except HandedOverError as handed:
+            write = partial(handing_over.settle, claim, handed)
+        else:
+            write = partial(commit, claim, turn)
         try:
-            return written(partial(commit, claim, turn))
+            return written(write)
         except AgentFailedError as error:
             return written(partial(fail, claim, error))
         except Refusal as no:
@@ -125,6 +132,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+        errands.require(step.run)
+        if isinstance(turn.result, Answered) and turn.result.answer:
+            handing_over.accept(step, turn.result.answer)
         if turn.judged.route != "retry":
             _attach(step, turn.result)
             blackboard.post(step, turn.posts, usage=turn.result.usage)
@@ -165,7 +175,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.result.awaits is not None:
-        steps.await_input(step, turn.result.awaits)
+        most = turn.result.awaits
+        steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
@@ -240,7 +251,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
-    return AgentRequest(
+    request = AgentRequest(
         run_id=str(step.run_id),
         step_path=step.place,
         agent_slug=agent.slug,
@@ -256,9 +267,12 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         outcome=step.conversation.get("outcome"),
         answer=step.conversation.get("answer"),
     )
+    return errands.as_asked(step, request)
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
+    if is_abroad(step):
+        return handing_over.ask(claim, step, request)
     runner, described = runner_for(agent_of(step).runner)
     if getattr(runner, "answers_later", False):
         request = replace(request, callback=callbacks.issued(claim))

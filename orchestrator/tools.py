@@ -6,6 +6,9 @@ from governance import adapters, runner_configs
 from orchestrator.runners import process
 from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
+from orchestrator.runners.console.isolate import Isolate
+from orchestrator.runners.console.preserve import Preserve
+from orchestrator.runners.console.rotate import Rotate
 from orchestrator.runners.git.merge import GitMerge
 from orchestrator.runners.model import config as model
 from orchestrator.runners.release.deploy import Deploy
@@ -19,5 +22,8 @@ def register() -> None:
     adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
     adapters.register(Deploy(settings.REPOSITORY_ROOTS, settings.TARGET_ROOTS))
+    adapters.register(Isolate(settings.SERVICE_ROOTS))
+    adapters.register(Rotate(settings.SERVICE_ROOTS))
+    adapters.register(Preserve(settings.SERVICE_ROOTS, settings.DATA_DIR / "evidence"))
     runner_configs.register("openai", model.faults_of)
     runner_configs.register("process", process.faults_of)

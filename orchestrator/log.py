@@ -11,6 +11,7 @@ from audit import registry
 from audit.registry import Sentence
 from governance.selectors import people
 from orchestrator.models import Run, StepState, Workflow
+from orchestrator.selectors import sealed
 
 Types = Iterable[tuple[str, str | Sentence]]
 
@@ -65,6 +66,8 @@ STEPS: Types = (
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
     ("step.timed_out", _("Step {step} timed out: {detail}")),
+    ("step.awaiting_input", _("The agent of step {step} took the work and answers later")),
+    ("step.answered", _("The agent of step {step} answered")),
     ("step.suspended", _("Step {step} waits for approval")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
@@ -98,7 +101,10 @@ BLOCKS: Types = (
     ("block.escalated", _("Block {step} needs a person: {detail}")),
 )
 
-STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
+STATE: Types = (
+    ("state.written", _("Step {step} wrote “{key}” to the shared state")),
+    ("blackboard.posted", _("{author} posted “{key}” in {space}, version {version}")),
+)
 
 DECISIONS: Types = (
     ("agent.selected", _("{agent} was chosen for the slot {slot}")),
@@ -130,6 +136,7 @@ def register() -> None:
     """Fill the log's registries with everything the orchestrator records and shows."""
     for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, STATE, DECISIONS):
         registry.register_event_types(types)
+    registry.register_veil("step.succeeded", sealed.veil)
     registry.register_stream("run", _may_view_run)
     registry.register_list("runs", _may_view_runs)
     registry.register_link("run", "/runs/{}/".format)

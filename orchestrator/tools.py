@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from governance import adapters, runner_configs
-from orchestrator.runners import process
+from orchestrator.runners import http, process
 from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.console.isolate import Isolate
@@ -25,5 +25,6 @@ def register() -> None:
     adapters.register(Isolate(settings.SERVICE_ROOTS))
     adapters.register(Rotate(settings.SERVICE_ROOTS))
     adapters.register(Preserve(settings.SERVICE_ROOTS, settings.DATA_DIR / "evidence"))
+    runner_configs.register("http", http.faults_of)
     runner_configs.register("openai", model.faults_of)
     runner_configs.register("process", process.faults_of)

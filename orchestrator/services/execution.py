@@ -20,8 +20,8 @@ from governance.models import Action, Effect, EffectState, Warrant
 from governance.services import effects, warrants
 from governance.services.warrants import Claimed, Drifted, Outcome, Refused
 from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
-from orchestrator.runners import supply
 from orchestrator.patterns.children import misfit
+from orchestrator.runners import supply
 from orchestrator.runners.base import AgentFailedError, TurnLostError
 from orchestrator.services import (
     cancellation,
@@ -190,7 +190,7 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
         done = True
-        if step.conversation and _action(step).tool_id != supply.SLUG:
+        if "kept" in step.conversation and _action(step).tool_id != supply.SLUG:
             conversations.turn_again(step, response)
         else:
             done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))

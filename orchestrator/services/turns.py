@@ -5,7 +5,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from time import monotonic
 from uuid import UUID
@@ -31,12 +31,15 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    blackboard,
+    callbacks,
     cancellation,
     claims,
     context,
     conversations,
     failures,
     proposals,
+    remembered,
     runs,
     steps,
 )
@@ -67,11 +70,17 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+    posts: blackboard.Posts = ()
 
     @property
     def goes_on(self) -> bool:
-        """Whether the agent has not said its last word: its action is one call of a tool."""
-        return self.result.conversation is not None
+        """Whether the agent has not said its last word: it answers later, or calls a tool."""
+        return is_open(self.result)
+
+
+def is_open(result: AgentResult) -> bool:
+    """Whether what the agent has said so far is not its answer yet."""
+    return result.conversation is not None or result.awaits is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -96,6 +105,8 @@ def take(claim: Claim) -> Claim | None:
             return written(partial(fail, claim, error))
         try:
             return written(partial(commit, claim, turn))
+        except AgentFailedError as error:
+            return written(partial(fail, claim, error))
         except Refusal as no:
             refused = AgentFailedError(no.code, no.detail, retryable=False)
             return written(partial(fail, claim, refused))
@@ -116,11 +127,14 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         if turn.judged.route != "retry":
             _attach(step, turn.result)
+            blackboard.post(step, turn.posts, usage=turn.result.usage)
         outcome = _settled(step, turn)
         why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
         code = FAILED if why else ""
         claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
-        return runs.go_on(run, claim.worker)
+        taken = runs.go_on(run, claim.worker)
+        remembered.seal(run)
+        return taken
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
@@ -128,6 +142,7 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
+        conversations.forget_answer(step)
         failures.settle(step, error)
         claims.close(
             claim,
@@ -146,13 +161,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
         tell_step(step, "checkpoint.held", ENGINE, decider="rule")
     if turn.judged.route and turn.prepared is None:
+        conversations.forget_answer(step)
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
+    if turn.result.awaits is not None:
+        steps.await_input(step, turn.result.awaits)
+        return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
-    if turn.goes_on or step.conversation:
-        conversations.keep(step, turn.result.conversation or {})
+    conversations.keep(step, turn.result.conversation)
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
@@ -194,15 +212,14 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
-    judged = (
-        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
-    )
+    result, posts = blackboard.taken_out(step, definition, result)
+    judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)
     if proposal is None:
-        return Turn(result, judged)
+        return Turn(result, judged, posts=posts)
     with beating(claim):
         prepared = proposals.prepare(step, proposal)
-    return Turn(result, judged, prepared, proposal.rationale)
+    return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
 def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
@@ -237,11 +254,14 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),
         outcome=step.conversation.get("outcome"),
+        answer=step.conversation.get("answer"),
     )
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
+    if getattr(runner, "answers_later", False):
+        request = replace(request, callback=callbacks.issued(claim))
     prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
         result = runner.run(request, prolong)

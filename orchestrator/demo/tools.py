@@ -9,7 +9,7 @@ from governance.models import Domain, Reversibility, Risk
 from governance.services import tools
 from orchestrator.runners import approval, checkpoint, supply
 from orchestrator.runners.console import isolate, preserve, rotate
-from orchestrator.runners.git import merge
+from orchestrator.runners.git import commit, merge
 from orchestrator.runners.release import deploy
 
 
@@ -41,7 +41,7 @@ _TOOLS = (
             each.RISK,
             each.REVERSIBILITY,
         )
-        for each in (deploy, isolate, rotate, preserve)
+        for each in (commit, deploy, isolate, rotate, preserve)
     ),
     *(
         _Tool(

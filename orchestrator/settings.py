@@ -167,6 +167,8 @@ CHANNEL_LAYERS = {
 CLAIM_LEASE_SECONDS = env.int("CLAIM_LEASE_SECONDS", default=30)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=15)
+# How many steps may be at work at once in the whole installation; 0 sets no limit.
+MAX_PARALLEL = env.int("MAX_PARALLEL", default=0)
 TURN_GRACE_SECONDS = env.int("TURN_GRACE_SECONDS", default=10)
 CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 
@@ -174,6 +176,8 @@ CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
 # Folders below which runs may name targets of releases, likewise
 TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
+# Folders below which runs may name consoles of services, likewise
+SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[])
 
 # What runners may reach and present beside the open Internet: hosts and names of secrets --------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))

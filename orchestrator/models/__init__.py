@@ -1,5 +1,6 @@
 from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
+from orchestrator.models.mutex import Mutex
 from orchestrator.models.posting import Posting
 from orchestrator.models.run import (
     RUN_ENDING,
@@ -38,6 +39,7 @@ __all__ = [
     "AttemptOutcome",
     "Errand",
     "Leadership",
+    "Mutex",
     "PauseMode",
     "Posting",
     "Rollback",

@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -85,7 +86,8 @@ def settle(claim: Claim, handed: HandedOverError) -> Claim | None:
         step = claims.held(claim, not_while=RUN_ENDING)
         errand = Errand.objects.select_related("contract").get(pk=handed.key)
         if handed.answer is None:
-            words = {"contract": errand.contract.name, "domain": errand.contract.callee.slug}
+            asked = errand.contract
+            words: dict[str, Any] = {"contract": asked.name, "domain": asked.callee.slug}
             steps.await_input(step, "step.handed_over", errand=errand.pk, **words)
             transaction.on_commit(partial(_look_once_more, errand.pk), robust=True)
             claims.close(claim, AttemptOutcome.HANDED_OVER)

@@ -19,7 +19,7 @@ from governance.models import Lifecycle
 from governance.refusals import Refusal
 from governance.services import exhibits
 from governance.services.actions import Prepared
-from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Step, StepKind
+from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, Step, StepKind
 from orchestrator.runners import approval, checkpoint
 from orchestrator.runners.base import (
     AgentFailedError,
@@ -62,6 +62,8 @@ LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
+NoTurn = AgentFailedError | HandedOverError
+
 _WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
@@ -76,6 +78,12 @@ class Turn:
     posts: blackboard.Posts = ()
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is an output and nothing else, so that many can be taken over at once."""
+        asks = self.prepared or self.judged.route or self.goes_on or self.posts
+        return not (asks or self.result.exhibits or isinstance(self.result, Answered))
+
+    @property
     def goes_on(self) -> bool:
         """Whether the agent has not said its last word: it answers later, or calls a tool."""
         return is_open(self.result)
@@ -88,8 +96,12 @@ def is_open(result: AgentResult) -> bool:
 
 def drive(*, step_id: UUID, worker: str) -> int:
     """Take the step's turn and those after it that become ready; return how many were taken."""
+    return drive_on(claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker))
+
+
+def drive_on(claim: Claim | None) -> int:
+    """Take the turn that is claimed and those after it; return how many were taken."""
     taken = 0
-    claim = claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
     while claim is not None:
         taken += 1
         claim = take(claim)
@@ -101,27 +113,47 @@ def take(claim: Claim) -> Claim | None:
 
     When the claim was lost meanwhile nothing is taken over, and the attempt says so.
     """
+    turn = attempt(claim)
+    return None if turn is None else settle(claim, turn)
+
+
+def attempt(claim: Claim) -> Turn | NoTurn | None:
+    """Let the agent work and return what it came to; None when the claim was lost meanwhile."""
     try:
+        return _worked(claim)
+    except (AgentFailedError, HandedOverError) as other:
+        return other
+    except TurnLostError as lost:
+        _let_go(claim, lost)
+        return None
+
+
+def settle(claim: Claim, turn: Turn | NoTurn) -> Claim | None:
+    """Take a turn over, or write down that it failed or is with another domain.
+
+    Returns the claim on the next step.
+    """
+    try:
+        if isinstance(turn, AgentFailedError):
+            return written(partial(fail, claim, turn))
         try:
-            turn = _worked(claim)
-        except AgentFailedError as error:
-            return written(partial(fail, claim, error))
-        except HandedOverError as handed:
-            write = partial(handing_over.settle, claim, handed)
-        else:
-            write = partial(commit, claim, turn)
-        try:
-            return written(write)
+            if isinstance(turn, HandedOverError):
+                return written(partial(handing_over.settle, claim, turn))
+            return written(partial(commit, claim, turn))
         except AgentFailedError as error:
             return written(partial(fail, claim, error))
         except Refusal as no:
             refused = AgentFailedError(no.code, no.detail, retryable=False)
             return written(partial(fail, claim, refused))
     except TurnLostError as lost:
-        logger.info("%s", lost)
-        claims.mark_stale(claim)
-        cancellation.let_go(claim)
+        _let_go(claim, lost)
         return None
+
+
+def _let_go(claim: Claim, lost: TurnLostError) -> None:
+    logger.info("%s", lost)
+    claims.mark_stale(claim)
+    cancellation.let_go(claim)
 
 
 def commit(claim: Claim, turn: Turn) -> Claim | None:
@@ -131,20 +163,25 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     """
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
-        step = claims.as_taken(claim, run, not_while=RUN_ENDING)
-        errands.require(step.run)
-        if isinstance(turn.result, Answered) and turn.result.answer:
-            handing_over.accept(step, turn.result.answer)
-        if turn.judged.route != "retry":
-            _attach(step, turn.result)
-            blackboard.post(step, turn.posts, usage=turn.result.usage)
-        outcome = _settled(step, turn)
-        why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
-        code = FAILED if why else ""
-        claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
+        take_over(claim, run, turn)
         taken = runs.go_on(run, claim.worker)
         remembered.seal(run)
         return taken
+
+
+def take_over(claim: Claim, run: Run, turn: Turn) -> None:
+    """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
+    step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+    errands.require(step.run)
+    if isinstance(turn.result, Answered) and turn.result.answer:
+        handing_over.accept(step, turn.result.answer)
+    if turn.judged.route != "retry":
+        _attach(step, turn.result)
+        blackboard.post(step, turn.posts, usage=turn.result.usage)
+    outcome = _settled(step, turn)
+    why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
+    code = FAILED if why else ""
+    claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

@@ -9,6 +9,7 @@ from orchestrator.models import Run, Step
 from orchestrator.runners.registry import runners
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import cancellation, escalation, turns
+from orchestrator.services.claims import Claim
 from orchestrator.services.sweep import sweep
 from tests.factories.audit import recorded
 from tests.factories.governance import House, lines_in
@@ -52,7 +53,7 @@ def at_the_turn(home: House, monkeypatch: pytest.MonkeyPatch) -> Run:
     run = begun(home)
     take = turns.take
 
-    def all_but_the_turn(claim: turns.Claim) -> turns.Claim | None:
+    def all_but_the_turn(claim: Claim) -> Claim | None:
         return None if Step.objects.get(pk=claim.step_id).path == TURN else take(claim)
 
     with monkeypatch.context() as patched:

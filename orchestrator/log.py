@@ -62,6 +62,8 @@ RUNS: Types = (
 STEPS: Types = (
     ("step.ready", _("Step {step} is ready")),
     ("step.started", _("Step {step} started, attempt {attempt}")),
+    ("step.budget_awaited", _("Step {step} waits for budget: {detail}")),
+    ("step.charged", _("Step {step} was charged for what it used")),
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
     ("step.suspended", _("Step {step} waits for approval")),

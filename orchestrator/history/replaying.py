@@ -135,7 +135,8 @@ class Replay:
         if self.is_over:
             return None
         if self._move is None:
-            self._move = next_move(self.definition, self.fold.past, self.fold.inputs)
+            fold = self.fold
+            self._move = next_move(self.definition, fold.past, fold.inputs, charges=fold.charges)
             self._due = deque(telling.told(self._move))
         if self._due:
             return self._due[0]

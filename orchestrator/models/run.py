@@ -96,6 +96,7 @@ class Run(models.Model):
     `ending` is the state that a run has once it is wound down and rolled back, `ending_code` and
     `ending_detail` its cause; they are set when the end begins. `cancel_*` and `pause_*` say who
     asked for it and why; a second request to cancel is answered with the id of the first.
+    `is_budget_lent` says that the run gave back what it held while it waits for people.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -124,6 +125,7 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     pause_reason = models.TextField(blank=True)
+    is_budget_lent = models.BooleanField(default=False)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)

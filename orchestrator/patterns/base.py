@@ -25,7 +25,8 @@ class PlannedStep:
     """A node of the file, as a pattern sees it. `plan` are a block's declared children.
 
     `jumps` says where to go back to when the step comes out `rejected` or `failed`, and
-    `when_skipped` whether it is skipped with a step that it needs.
+    `when_skipped` whether it is skipped with a step that it needs. `budget` is what a block may
+    use in all, by unit.
     """
 
     path: str
@@ -39,6 +40,7 @@ class PlannedStep:
     when: str = ""
     when_skipped: str = "run"
     jumps: Mapping[str, Jump] = field(default_factory=dict)
+    budget: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,16 @@ class AgentResult:
     output: Mapping[str, Any] = field(default_factory=dict)
     exhibits: Sequence[FoundExhibit] = ()
     proposals: Sequence[Proposal] = ()
-    usage: Mapping[str, int] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AgentFailedError(Exception):
-    """The turn failed. `retryable` says whether another attempt could succeed."""
+    """The turn failed. `retryable` says whether another attempt could succeed.
+
+    `usage` is what the turn cost all the same.
+    """
+
+    usage: Mapping[str, Any] = {}
 
     def __init__(self, code: str, detail: str, *, retryable: bool) -> None:
         super().__init__(detail)

@@ -5,8 +5,9 @@ its writes carry the epoch of its claim.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 from uuid import UUID
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.db.models.functions import Now
 
 from audit.services.events import recording
 from audit.types import Actor
+from governance.budgeting.answers import Held
 from governance.models import Agent, Lifecycle
 from orchestrator.models import (
     RUN_ENDING,
@@ -22,30 +24,43 @@ from orchestrator.models import (
     AttemptKind,
     AttemptOutcome,
     Run,
+    Settlement,
     Step,
     StepState,
 )
 from orchestrator.runners.base import TurnLostError
-from orchestrator.services import steps
+from orchestrator.services import spending, steps
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.spending import Charged
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for."""
+    """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for.
+
+    `held` is what the try holds of the run's budget, `since` when it began by this process's
+    clock.
+    """
 
     step_id: UUID
     run_id: UUID
     epoch: int
     attempt_id: int
     worker: str
+    held: Held = field(default_factory=Held)
+    since: float = field(default_factory=monotonic, compare=False)
+
+    def elapsed(self) -> float:
+        """Return for how many seconds it is held."""
+        return monotonic() - self.since
 
 
 def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
     """Take a ready step, or return None: somebody else has it, or it is not ready for this.
 
     A step that has proposed an action is ready for its execution, any other for a turn of its
-    agent. The run must be running and not paused; for an undo it must be rolled back.
+    agent. The run must be running and not paused; for an undo it must be rolled back. Raises
+    NoBudgetError when the turn finds no budget, and then nothing was taken.
     """
     with recording():
         executing = kind is AttemptKind.EXECUTION
@@ -56,10 +71,12 @@ def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
         if not taken:
             return None
         step = Step.objects.select_related("run", "agent").get(pk=step_id)
-        attempt = _open_attempt(step, kind, worker)
+        held = spending.drawn(step, kind)
+        attempt = _open_attempt(step, kind, worker, held)
         actor = Actor.agent(step.agent_id)
-        tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
-    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker)
+        said = {"attempt": attempt.number, "kind": kind.value, "held": dict(held.amounts)}
+        tell_step(step, "step.started", actor, **said)
+    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, held)
 
 
 def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
@@ -95,10 +112,21 @@ def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
     return step
 
 
-def close(claim: Claim, outcome: AttemptOutcome, *, code: str = "", detail: str = "") -> None:
+def close(
+    claim: Claim,
+    outcome: AttemptOutcome,
+    *,
+    code: str = "",
+    detail: str = "",
+    charged: Charged | None = None,
+) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
     Attempt.objects.filter(pk=claim.attempt_id, outcome=AttemptOutcome.RUNNING).update(
-        outcome=outcome, error_code=code, error_detail=detail, finished_at=Now()
+        outcome=outcome,
+        error_code=code,
+        error_detail=detail,
+        finished_at=Now(),
+        **(charged.fields if charged else {}),
     )
 
 
@@ -126,10 +154,17 @@ def mark_crashed(step: Step) -> None:
     )
 
 
-def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
+def _open_attempt(step: Step, kind: AttemptKind, worker: str, held: Held) -> Attempt:
     last = step.tries.aggregate(last=Max("number"))["last"] or 0
     return Attempt.objects.create(
-        step=step, number=last + 1, kind=kind, epoch=step.epoch, worker=worker
+        step=step,
+        number=last + 1,
+        kind=kind,
+        epoch=step.epoch,
+        worker=worker,
+        held=dict(held.amounts),
+        is_held_above=held.finer,
+        settlement=Settlement.HELD if held.amounts else Settlement.NONE,
     )
 
 

@@ -19,6 +19,7 @@ from orchestrator.services import claims, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
+from orchestrator.services.spending import NoBudgetError
 from orchestrator.services.step_rows import Asked
 from orchestrator.workflow.definition import Definition
 
@@ -113,7 +114,12 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
         return None
     first, *others = work
     steps.ring_all(others)
-    return claims.claim(step_id=first.pk, kind=AttemptKind.TURN, worker=worker)
+    try:
+        return claims.claim(step_id=first.pk, kind=AttemptKind.TURN, worker=worker)
+    except NoBudgetError:
+        # The worker that is rung finds the same, and sets the step aside.
+        steps.ring_all([first])
+        return None
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:

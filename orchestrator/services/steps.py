@@ -286,6 +286,19 @@ def reclaim(step: Step) -> None:
     ring(step)
 
 
+def await_budget(step: Step, code: str, detail: str) -> None:
+    """Let a ready step wait until its run may use more, by itself or because people say so."""
+    _move(step, StepState.AWAITING_BUDGET, error_code=code, error_detail=detail)
+    tell_step(step, "step.budget_awaited", ENGINE, code=code, detail=detail)
+
+
+def fund(step: Step) -> None:
+    """Queue a step that waited for budget, and ring for it."""
+    _move(step, StepState.READY, **_CLEARED)
+    tell_step(step, "step.ready", ENGINE, because="budget")
+    ring(step)
+
+
 def revoke(step: Step) -> None:
     """Take a running step from its worker and queue it again; its attempt is not counted."""
     worker = step.lease_owner

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
+from governance.services import holdings
 from orchestrator.models import (
     RUN_ENDING,
     RUN_FINAL,
@@ -27,10 +29,19 @@ from orchestrator.models import (
     StepKind,
     StepState,
 )
-from orchestrator.services import cancellation, claims, resumption, runs, steps, supplying
+from orchestrator.services import (
+    budgeting,
+    cancellation,
+    claims,
+    resumption,
+    runs,
+    steps,
+    supplying,
+)
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
+Found = TypeVar("Found", UUID, int)
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +57,10 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    admitted: int
+    charged: int
+    funded: int
+    closed: int
     rung: int
 
 
@@ -59,11 +74,15 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        charged=_each(budgeting.unverified(), budgeting.charge_unverified),
+        closed=_each(budgeting.unsettled_runs(), budgeting.close),
+        admitted=_each(holdings.next_waiting(), _admit),
+        funded=_each(budgeting.short_runs(), _advance),
         rung=_each(_unheard(), _ring_again),
     )
 
 
-def _each(found: Iterable[UUID], settle: Callable[[UUID], bool]) -> int:
+def _each(found: Iterable[Found], settle: Callable[[Found], bool]) -> int:
     """Settle every finding by itself: one that fails must not keep the others waiting."""
     settled = 0
     for pk in found:
@@ -155,6 +174,10 @@ def _stuck_runs() -> list[UUID]:
 def _advance(run_id: UUID) -> bool:
     runs.advance(run_id=run_id)
     return True
+
+
+def _admit(run_id: UUID) -> bool:
+    return runs.admit(run_id=run_id)
 
 
 def _late_runs() -> list[UUID]:

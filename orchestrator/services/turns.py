@@ -30,17 +30,20 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    budgeting,
     cancellation,
     claims,
     failures,
     proposals,
     runs,
+    spending,
     steps,
 )
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.spending import Charged, NoBudgetError, Usage
 from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
@@ -64,7 +67,11 @@ class Turn:
 def drive(*, step_id: UUID, worker: str) -> int:
     """Take the step's turn and those after it that become ready; return how many were taken."""
     taken = 0
-    claim = claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
+    try:
+        claim = claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
+    except NoBudgetError:
+        budgeting.set_aside(step_id=step_id)
+        return taken
     while claim is not None:
         taken += 1
         claim = take(claim)
@@ -76,19 +83,24 @@ def take(claim: Claim) -> Claim | None:
 
     When the claim was lost meanwhile nothing is taken over, and the attempt says so.
     """
+    usage: Usage | None = None
     try:
         try:
             turn = _worked(claim)
         except AgentFailedError as error:
+            usage = error.usage
             return fail(claim, error)
+        usage = turn.result.usage
         try:
             return commit(claim, turn)
         except Refusal as no:
-            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False))
+            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False), usage)
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
         cancellation.let_go(claim)
+        if usage is not None:
+            budgeting.settle_late(claim, usage)
         return None
 
 
@@ -101,18 +113,25 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         runs.lock(claim.run_id)
         step = claims.held(claim, not_while=RUN_ENDING)
         _attach(step, turn.result)
-        claims.close(claim, _settled(step, turn))
+        outcome = _settled(step, turn)
+        claims.close(claim, outcome, charged=_charged(claim, step, turn.result.usage))
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
-def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
-    """Write down that the attempt failed, and what becomes of the step and the run."""
+def fail(claim: Claim, error: AgentFailedError, usage: Usage | None = None) -> Claim | None:
+    """Write down that the attempt failed, what it cost, and what becomes of step and run."""
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
         failures.settle(step, error)
-        claims.close(claim, AttemptOutcome.FAILED, code=error.code, detail=error.detail)
+        charged = _charged(claim, step, usage or error.usage)
+        why = {"code": error.code, "detail": error.detail}
+        claims.close(claim, AttemptOutcome.FAILED, **why, charged=charged)
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
+
+
+def _charged(claim: Claim, step: Step, usage: Usage) -> Charged:
+    return spending.settle(step, claim.epoch, claim.held, usage, seconds=claim.elapsed())
 
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
@@ -156,8 +175,18 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
+    try:
+        return _judged(claim, step, result)
+    except AgentFailedError as error:
+        error.usage = error.usage or result.usage
+        raise
+
+
+def _judged(claim: Claim, step: Step, result: AgentResult) -> Turn:
+    definition = definition_of(step.run.workflow_id)
     answers.check(step, definition, result.output)
-    judged = judge(plan.checkpoint, outputs=result.output, inputs=step.run.inputs)
+    checkpoints = definition.step(step.path).checkpoint
+    judged = judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged)

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.patterns.base import Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
+from orchestrator.workflow.money import BudgetRule, amounts_of, rule_of
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # What every node of the file may say; all else in a block is its pattern's.
@@ -20,6 +21,7 @@ NODE_FIELDS = frozenset(
         "with",
         "context",
         "timeouts",
+        "budget",
         "when",
         "when_skipped",
         "on_failure",
@@ -58,7 +60,7 @@ class StepPlan:
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
     `when_skipped` whether it is skipped with a step that it needs. Once what a `pivot` does is
-    done, nothing is undone.
+    done, nothing is undone. `budget` is what a turn holds, or what a block may use, by unit.
     """
 
     id: str
@@ -78,15 +80,15 @@ class StepPlan:
     steps: tuple["StepPlan", ...] = ()
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
+    budget: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
 
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
-        return replace(
-            self, pattern="", steps=(), needs=(), checkpoint=(), on_failure="stop", jumps={}
-        )
+        alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
+        return replace(alone, checkpoint=(), on_failure="stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,22 @@ class Definition:
     max_attempts: int
     agents: Mapping[str, AgentRef]
     decisions: str
+    budget: BudgetRule
     steps: tuple[StepPlan, ...]
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def limits_blocks(self) -> bool:
+        """Whether the budget of any block decides how the run goes on."""
+        ahead = list(self.steps)
+        while ahead:
+            step = ahead.pop()
+            if step.pattern and step.budget:
+                return True
+            ahead += step.steps
+        return False
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -163,6 +177,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             if "ref" in agent
         },
         decisions=plain.get("decisions", "any"),
+        budget=rule_of(plain["budget"]),
         steps=_sequence(plain["steps"], plain["limits"]),
         plain=plain,
         topology_options=topology_options,
@@ -235,6 +250,7 @@ def _step(
         steps=_inner(plain, limits),
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
+        budget=amounts_of(plain.get("budget", {})),
     )
 
 

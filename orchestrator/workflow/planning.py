@@ -28,6 +28,7 @@ def _planned(step: StepPlan) -> PlannedStep:
         when=step.when,
         when_skipped=step.when_skipped,
         jumps=step.jumps,
+        budget=step.budget if step.pattern else {},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.workflow.checks import blocks, conditions, names, order, simplicity, time
+from orchestrator.workflow.checks import blocks, conditions, money, names, order, simplicity, time
 from orchestrator.workflow.nodes import Node, nodes
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
@@ -31,6 +31,7 @@ OF_NODES: Sequence[NodeCheck] = (
     blocks.agents_are_known,
     blocks.turns_end,
     blocks.limits_are_kept,
+    money.budget_fits,
 )
 WARNINGS: Sequence[FileCheck] = (
     simplicity.one_step_is_enough,

@@ -35,7 +35,6 @@ SCHEMA = {
                     "runner": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
                     "config": {
                         "type": "object",
-                        "additionalProperties": False,
                         "properties": {
                             "argv": {**_TEXTS, "minItems": 1, "maxItems": 64},
                             "env": {

@@ -97,6 +97,8 @@ BLOCKS: Types = (
     ("block.escalated", _("Block {step} needs a person: {detail}")),
 )
 
+STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
+
 DECISIONS: Types = (
     ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
     ("join.fired", _("The branches of {block} came together: {state}")),
@@ -104,6 +106,10 @@ DECISIONS: Types = (
     ("chat.participant_removed", _("{participant} was removed from {block}")),
     ("chat.ballot_tallied", _("A ballot in {block} was counted: {outcome}")),
     ("chat.tie_broken", _("A tie in {block} was broken: {winner}")),
+    ("contract.announced", _("The work of {block} was announced to {peers}")),
+    ("contract.void", _("Nobody took the work of {block}")),
+    ("award.made", _("{winner} was awarded the work of {block}")),
+    ("award.passed_on", _("The work of {block} went from {from} to {to}: {because}")),
     ("handoff.offered", _("{from} offered the work of {block} to {to}: {reason}")),
     ("handoff.passed", _("{from} handed the work of {block} on to {to}")),
     ("handoff.declined", _("{to} declined the work of {block}: {reason}")),
@@ -120,7 +126,7 @@ DECISIONS: Types = (
 
 def register() -> None:
     """Fill the log's registries with everything the orchestrator records and shows."""
-    for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, DECISIONS):
+    for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, STATE, DECISIONS):
         registry.register_event_types(types)
     registry.register_stream("run", _may_view_run)
     registry.register_list("runs", _may_view_runs)

@@ -183,6 +183,10 @@ MODEL_PRICES = env.json("MODEL_PRICES", default={})
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
 
+# What runners may reach and present beside the open Internet: hosts and names of secrets --------
+AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))
+AGENT_SECRETS = frozenset(env.list("COUNTERSIGN_AGENT_SECRETS", default=["OPENAI_API_KEY"]))
+
 # Mail ---------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
@@ -238,6 +242,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "governance.api.problems.csrf_failed"
+SESSION_ENGINE = "governance.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = SECURE
@@ -274,6 +279,10 @@ LOGGING = {
         },
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "loggers": {"django.request": {"filters": ["our_errors"]}},
+    "loggers": {
+        "django.request": {"filters": ["our_errors"]},
+        # One line for each call of a model says nothing that an attempt does not.
+        "httpx2": {"level": "WARNING"},
+    },
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

@@ -1,17 +1,21 @@
-"""Which tools this process can perform: their adapters, told to governance."""
+"""Which tools this process can perform, and how runners are configured: told to governance."""
 
 from django.conf import settings
 
-from governance import adapters
+from governance import adapters, runner_configs
+from orchestrator.runners import process
 from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.git.merge import GitMerge
+from orchestrator.runners.model import config as model
 from orchestrator.runners.supply import SupplyAdapter
 
 
 def register() -> None:
-    """Register the adapter of every tool that comes with the product."""
+    """Register the adapter of every tool and the check of every runner of the product."""
     adapters.register(ApprovalAdapter())
     adapters.register(CheckpointAdapter())
     adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
+    runner_configs.register("openai", model.faults_of)
+    runner_configs.register("process", process.faults_of)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
+from governance import runner_configs
 from governance.manifest import entries_of
 from governance.models import (
     LIFECYCLE_TRANSITIONS,
@@ -73,6 +74,7 @@ def register(
         "environment": environment,
     }
     _check({**fields, "scopes": scopes, "classes": classes})
+    _check_config(runner, runner_config or {})
     _check_people(owner, sponsor)
     try:
         with recording():
@@ -214,6 +216,14 @@ def _check(fields: Mapping[str, Any]) -> None:
         "classes": all(CLASS.fullmatch(name) for name in fields["classes"]),
     }
     _refuse({field: hint for field, hint in hints.items() if not good[field]})
+
+
+def _check_config(runner: str, config: Mapping[str, Any]) -> None:
+    wrong: dict[str, str] = {}
+    for pointer, remedy in runner_configs.faults_of(runner, config):
+        place = f"runner_config{pointer}"
+        wrong[place] = f"{wrong[place]}; {remedy}" if place in wrong else remedy
+    _refuse(wrong)
 
 
 def _check_people(owner: Person, sponsor: Person) -> None:

@@ -57,6 +57,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
     runner = serializers.CharField(allow_blank=True)
     error_code = serializers.CharField(allow_blank=True)
     error_detail = serializers.CharField(allow_blank=True)
+    usage = serializers.DictField()
     started_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
 

@@ -26,6 +26,7 @@ from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import holds, steps_named
 from orchestrator.workflow.planning import plan_of
 
+_NOTHING: Mapping[str, Any] = {}
 _NOTHING_CHARGED: Charges = {}
 
 
@@ -33,17 +34,19 @@ def next_move(
     definition: Definition,
     past: Sequence[PastStep],
     inputs: Mapping[str, Any],
+    state: Mapping[str, Any] = _NOTHING,
     *,
     charges: Charges = _NOTHING_CHARGED,
 ) -> TreeMove:
     """Return the run's next move, every step of it assigned to somebody.
 
+    `state` is what the keys of the shared state hold, which conditions of steps may read.
     `charges` are what each step cost so far; they count only where a block has a budget. Where
     the file wants rules only, a move that a model decided ends the run instead.
     """
     plan = plan_of(definition)
     spent = spent_by_block(past, charges) if definition.limits_blocks else {}
-    scope = {"inputs": inputs}
+    scope = {"inputs": inputs, "state": state}
     move = decide_run(plan, past, scope, spent=spent, assign=assigner(definition))
     if definition.decisions == "rules_only" and (refused := _refused(move)):
         return refused
@@ -65,10 +68,13 @@ def assigner(definition: Definition) -> Assign:
 
 
 def unmet_success(
-    definition: Definition, inputs: Mapping[str, Any], steps: Mapping[str, Any]
+    definition: Definition,
+    inputs: Mapping[str, Any],
+    steps: Mapping[str, Any],
+    state: Mapping[str, Any] = _NOTHING,
 ) -> list[str]:
     """Return what the file calls success and does not hold of a run whose steps are done."""
-    seen = {"inputs": inputs, "steps": steps}
+    seen = {"inputs": inputs, "steps": steps, "state": state}
     return [text for text in definition.success if not holds(text, seen)]
 
 

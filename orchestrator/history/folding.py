@@ -1,7 +1,7 @@
 """What happened in a run, step by step, as its stream tells it: the history that patterns read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from orchestrator.history.places import Key, key_of
@@ -9,7 +9,9 @@ from orchestrator.patterns.base import Ask, PastStep
 from orchestrator.patterns.changes import Settled
 from orchestrator.patterns.spending import UNITS
 from orchestrator.patterns.states import FINAL
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.plain_json import as_stored
+from orchestrator.workflow.shared_state import Entry, reduced
 
 # What an event of a step's own life makes of it. What a move makes of it is derived instead.
 _BECOMES: Mapping[str, str] = {
@@ -47,6 +49,7 @@ class Fold:
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     steps: dict[Key, PastStep] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
     effects: dict[str, bool] = field(default_factory=dict)
     charges: dict[Key, dict[str, int]] = field(default_factory=dict)
     ended: int = 0
@@ -67,6 +70,10 @@ class Fold:
         done.sort(key=lambda step: step.iteration)
         return {step.path: {"outputs": step.output} for step in done}
 
+    def state(self, definition: Definition) -> dict[str, Any]:
+        """Return what the keys of the shared state hold."""
+        return reduced(definition.state, self.entries)
+
     def happened(self, type: str, subject: str, payload: Mapping[str, Any]) -> bool:
         """Take over an event that no move made, and say whether it changed any step.
 
@@ -74,6 +81,8 @@ class Fold:
         """
         if type in _IS_EFFECT_OPEN:
             self.effects[subject] = _IS_EFFECT_OPEN[type]
+        if type == "state.written":
+            self._write(payload)
         if type == "step.charged":
             self._charge(payload)
             return True
@@ -108,6 +117,10 @@ class Fold:
         so_far = self.charges.setdefault(key_of(str(payload["step"])), dict.fromkeys(UNITS, 0))
         for unit in UNITS:
             so_far[unit] += payload.get(unit, 0)
+
+    def _write(self, payload: Mapping[str, Any]) -> None:
+        names = (part.name for part in fields(Entry))
+        self.entries.append(Entry(**{name: payload[name] for name in names}))
 
     def _put(self, step: PastStep) -> None:
         if step.state in FINAL:

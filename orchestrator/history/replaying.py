@@ -135,17 +135,22 @@ class Replay:
         if self.is_over:
             return None
         if self._move is None:
-            fold = self.fold
-            self._move = next_move(self.definition, fold.past, fold.inputs, charges=fold.charges)
+            self._move = self._derived()
             self._due = deque(telling.told(self._move))
         if self._due:
             return self._due[0]
         return self._ending(self._move.move) if isinstance(self._move.move, Finish) else None
 
+    def _derived(self) -> TreeMove:
+        fold = self.fold
+        state = fold.state(self.definition)
+        return next_move(self.definition, fold.past, fold.inputs, state, charges=fold.charges)
+
     def _ending(self, finish: Finish) -> Told:
         if finish.state != "succeeded":
             return Told(f"run.{finish.state}", {"code": finish.error_code or finish.state})
-        if unmet_success(self.definition, self.fold.inputs, self.fold.outputs()):
+        fold, state = self.fold, self.fold.state(self.definition)
+        if unmet_success(self.definition, fold.inputs, fold.outputs(), state):
             return Told("run.failed", {"code": "success_not_met"})
         if self.fold.has_open_effect:
             return Told("run.failed", {"code": "effect_unsettled"})

@@ -8,6 +8,7 @@ from orchestrator.models.run import (
     Run,
     RunState,
 )
+from orchestrator.models.state import StateEntry, Trust
 from orchestrator.models.step import (
     BLOCK_TRANSITIONS,
     MOST_HUMAN_RETRIES,
@@ -40,8 +41,10 @@ __all__ = [
     "Run",
     "RunState",
     "Settlement",
+    "StateEntry",
     "Step",
     "StepKind",
     "StepState",
+    "Trust",
     "Workflow",
 ]

@@ -104,8 +104,10 @@ class Step(models.Model):
     A worker claims a step with one conditional UPDATE that moves `epoch` on; every later write
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
-    until the effect of the action completes it. `attempts` counts failed tries of the present
-    phase, `crash_count` lost workers. Leases and `not_before` compare with the database's clock.
+    until the effect of the action completes it. `conversation` is what an agent left to itself
+    for the turn after the action (`kept`), and what the tool answered (`outcome`). `attempts`
+    counts failed tries of the present phase, `crash_count` lost workers. Leases and `not_before`
+    compare with the database's clock.
 
     A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
     often people let an escalated step begin again; `note` is what they told its agent last.
@@ -142,6 +144,7 @@ class Step(models.Model):
     output = models.JSONField(default=dict, blank=True)
     output_digest = models.CharField(max_length=64, blank=True)
     held_output = models.JSONField(default=dict, blank=True)
+    conversation = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -213,8 +216,9 @@ class Settlement(models.TextChoices):
 class Attempt(models.Model):
     """One try of a step by one worker, under one epoch.
 
-    `held` is what it holds of its run's budget, by unit, until that is settled; `is_held_above`
-    says that budgets of its agent or model hold it as well. It was charged `cost_micro_usd` and
+    `usage` is what the runner says it cost: tokens in and out, the model, calls of tools. `held`
+    is what it holds of its run's budget, by unit, until that is settled; `is_held_above` says
+    that budgets of its agent or model hold it as well. It was charged `cost_micro_usd` and
     `tokens`. What nobody reports after a crash is charged in full.
     """
 
@@ -229,6 +233,7 @@ class Attempt(models.Model):
     )
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
+    usage = models.JSONField(default=dict, blank=True)
     held = models.JSONField(default=dict, blank=True)
     is_held_above = models.BooleanField(default=False)
     settlement = models.CharField(max_length=12, choices=Settlement, blank=True)

@@ -33,7 +33,7 @@ from orchestrator.workflow.expressions import ExpressionError, evaluate
 Spent = Mapping[str, Mapping[str, int]]
 _NOTHING_SPENT: Spent = {}
 UNCLEAR = "invalid_condition"
-_OF_THE_RUN = frozenset({"inputs", "steps"})
+_OF_THE_RUN = frozenset({"inputs", "steps", "state"})
 # Time passes by itself, and people are asked by a gate.
 _FOR_NOBODY = frozenset({"timer", "approval"})
 

@@ -11,7 +11,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes
-from governance.adapters import ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft
+from orchestrator.runners.agreement import Agreement
 from orchestrator.runners.base import Proposal
 
 SLUG = "plan.approve"
@@ -38,16 +39,11 @@ def proposal(step: str, task: Mapping[str, Any]) -> Proposal:
     return Proposal(SLUG, arguments, rationale=question)
 
 
-class ApprovalAdapter:
-    """Performs nothing: that people agreed is the whole effect."""
+class ApprovalAdapter(Agreement):
+    """Asks whether the run may go on."""
 
     slug = SLUG
-    cedar_action = "plan.approve"
-    effect_class = "natural"
-
-    def collect(self, arguments: Mapping[str, Any]) -> Facts:
-        """Return the step as the resource; nothing outside can drift."""
-        return Facts(pins={}, facts={}, resource_type="Step", resource_id=arguments["step"])
+    cedar_action = SLUG
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say at which step the run would go on."""
@@ -59,46 +55,3 @@ class ApprovalAdapter:
         """Show the question and everything that is approved with it."""
         content = {"question": arguments["question"], "plan": json.loads(arguments["plan"])}
         return [ExhibitDraft(_("Plan"), "plan", content, trust="agent")]
-
-    def delta(
-        self,
-        arguments: Mapping[str, Any],
-        before: Mapping[str, str],
-        after: Mapping[str, str],
-    ) -> Sequence[ExhibitDraft]:
-        """Return nothing: nothing is pinned."""
-        return []
-
-    def compensation(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Return nothing: nothing outside changes."""
-        return {}
-
-    def perform(
-        self,
-        arguments: Mapping[str, Any],
-        pins: Mapping[str, str],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Change nothing; repeating it changes nothing either."""
-        return {}
-
-    def probe(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
-    ) -> Mapping[str, Any] | None:
-        """Return that it happened, because it always has."""
-        return {}
-
-    def compensate(
-        self,
-        arguments: Mapping[str, Any],
-        response: Mapping[str, Any],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Undo nothing."""
-        return {}

@@ -15,6 +15,10 @@ class AgentRequest:
     this turn; `task["answer"]`, if it is there, is the JSON Schema that the output must fit.
     `deadline` bounds the whole turn. `idempotency_key` is the same for every attempt. `paths` are
     those of the run's inputs that name a place on this machine, which the agent is to look at.
+
+    `tools` are those the agent's configuration names, for a model to choose from. An agent that
+    left a `conversation` with its last turn finds it here, with what its tool answered since:
+    `outcome` is the response of the effect, and data from outside.
     """
 
     run_id: str
@@ -27,6 +31,18 @@ class AgentRequest:
     idempotency_key: str
     task: Mapping[str, Any] = field(default_factory=dict)
     paths: Sequence[str] = ()
+    tools: Sequence["OfferedTool"] = ()
+    conversation: Mapping[str, Any] | None = None
+    outcome: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A registered tool that an agent may propose actions of; `schema` is of its arguments."""
+
+    slug: str
+    description: str
+    schema: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +66,42 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """How a turn ended: an output, or actions proposed. Failure is an AgentFailedError."""
+    """How a turn ended: an output, or an action proposed. Failure is an AgentFailedError.
+
+    A `conversation` beside a proposal asks for another turn once the action is done: the step
+    keeps it, as JSON, and does not end with the action. `usage` says what the turn cost:
+    `input_tokens`, `output_tokens` and `tool_calls` as numbers, `model` as text.
+    """
 
     output: Mapping[str, Any] = field(default_factory=dict)
     exhibits: Sequence[FoundExhibit] = ()
     proposals: Sequence[Proposal] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
+    conversation: Mapping[str, Any] | None = None
 
 
 class AgentFailedError(Exception):
     """The turn failed. `retryable` says whether another attempt could succeed.
 
-    `usage` is what the turn cost all the same.
+    `retry_after` is how long the other side asked to be left alone; `usage` is what the turn cost
+    all the same.
     """
 
-    usage: Mapping[str, Any] = {}
-
-    def __init__(self, code: str, detail: str, *, retryable: bool) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        retryable: bool,
+        retry_after: timedelta = timedelta(),
+        usage: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.retryable = retryable
+        self.retry_after = retry_after
+        self.usage = usage or {}
 
 
 class TurnLostError(Exception):

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from governance.adapters import ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft
+from orchestrator.runners.agreement import Agreement
 from orchestrator.runners.base import Proposal
 
 SLUG = "checkpoint.pass"
@@ -31,16 +32,11 @@ def proposal(step: str, message: str) -> Proposal:
     return Proposal(SLUG, {"step": step, "message": message}, rationale=message)
 
 
-class CheckpointAdapter:
-    """Performs nothing: that people agreed is the whole effect."""
+class CheckpointAdapter(Agreement):
+    """Asks whether an output may pass although its checkpoint does not hold."""
 
     slug = SLUG
-    cedar_action = "checkpoint.pass"
-    effect_class = "natural"
-
-    def collect(self, arguments: Mapping[str, Any]) -> Facts:
-        """Return the step as the resource; nothing outside can drift."""
-        return Facts(pins={}, facts={}, resource_type="Step", resource_id=arguments["step"])
+    cedar_action = SLUG
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which step's output would be let through."""
@@ -52,46 +48,3 @@ class CheckpointAdapter:
         """Show what the checkpoint found."""
         content = {"step": arguments["step"], "message": arguments["message"]}
         return [ExhibitDraft(_("Checkpoint"), "checkpoint", content, trust="tool")]
-
-    def delta(
-        self,
-        arguments: Mapping[str, Any],
-        before: Mapping[str, str],
-        after: Mapping[str, str],
-    ) -> Sequence[ExhibitDraft]:
-        """Return nothing: nothing is pinned."""
-        return []
-
-    def compensation(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Return nothing: nothing outside changes."""
-        return {}
-
-    def perform(
-        self,
-        arguments: Mapping[str, Any],
-        pins: Mapping[str, str],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Change nothing; repeating it changes nothing either."""
-        return {}
-
-    def probe(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
-    ) -> Mapping[str, Any] | None:
-        """Return that it happened, because it always has."""
-        return {}
-
-    def compensate(
-        self,
-        arguments: Mapping[str, Any],
-        response: Mapping[str, Any],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Undo nothing."""
-        return {}

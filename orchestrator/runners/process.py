@@ -2,7 +2,9 @@
 
 It reads one object from standard input:
 
-    {"run_id", "step", "agent", "inputs", "context": {"inputs", "steps": {id: {"outputs"}}},
+    {"run_id", "step", "agent", "inputs",
+     "context": {"inputs", "steps": {id: {"outputs", "author", "trust"}},
+                 "state": {key: {"value", "entries": [{"value", "author", "trust", ...}]}}},
      "task": {"answer", ...}, "deadline_seconds", "idempotency_key"}
 
 and writes one to standard output, every part optional:
@@ -18,19 +20,33 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
+
 from orchestrator.runners import confine, landlock, reach
 from orchestrator.runners.answer import read_answer
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult, Heartbeat
 from orchestrator.runners.child import ChildTimedOutError, ChildTooLoudError, Finished, converse
+from orchestrator.runners.settled import ENVIRONMENT, PROGRAM, misfits
 
 MOST_OUTPUT = 4 * 1024 * 1024
 BEAT_SECONDS = 3.0
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["argv"],
+    "properties": {
+        "argv": PROGRAM,
+        "env": ENVIRONMENT,
+        "memory_mb": {"type": "integer", "minimum": 64},
+    },
+}
+_validator = jsonschema_rs.Draft202012Validator(SCHEMA)
 DEFAULT_MEMORY_MB = 4096
 TRY_AGAIN = os.EX_TEMPFAIL
 
@@ -80,6 +96,11 @@ class ProcessRunner:
                 detail = f"The agent wrote more than {MOST_OUTPUT} bytes."
                 raise AgentFailedError("output_too_large", detail, retryable=False) from None
         return _result(finished)
+
+
+def faults_of(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield everything that is wrong with a `runner_config`, as JSON pointer and remedy."""
+    return misfits(_validator, config)
 
 
 def read_config(config: Mapping[str, Any]) -> Config:

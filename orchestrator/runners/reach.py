@@ -74,7 +74,8 @@ def _is_repository(place: Path) -> bool:
 
 
 def _hidden() -> frozenset[Path]:
-    files = [str(settings.DATA_DIR), *(os.environ.get(f"{name}_FILE", "") for name in SECRETS)]
+    secrets = (*SECRETS, *settings.AGENT_SECRETS)
+    files = [str(settings.DATA_DIR), *(os.environ.get(f"{name}_FILE", "") for name in secrets)]
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         files += [f"{database['NAME']}{ending}" for ending in SQLITE_FILES]

@@ -11,7 +11,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes
-from governance.adapters import ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft
+from orchestrator.runners.agreement import Agreement
 
 SLUG = "step.supply"
 NAME = "Supply a step's output"
@@ -39,16 +40,11 @@ def arguments_of(step: str, output: Mapping[str, Any], reason: str) -> dict[str,
     return {"step": step, "output": text, "reason": reason}
 
 
-class SupplyAdapter:
-    """Performs nothing: the output that people agreed to is the whole effect."""
+class SupplyAdapter(Agreement):
+    """Asks whether the output may stand; once people agreed, that output is the effect."""
 
     slug = SLUG
     cedar_action = SLUG
-    effect_class = "natural"
-
-    def collect(self, arguments: Mapping[str, Any]) -> Facts:
-        """Return the step as the resource; nothing outside can drift."""
-        return Facts(pins={}, facts={}, resource_type="Step", resource_id=arguments["step"])
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say for which step the output would stand."""
@@ -61,21 +57,6 @@ class SupplyAdapter:
         content = {"output": json.loads(arguments["output"]), "reason": arguments["reason"]}
         return [ExhibitDraft(_("Supplied output"), "supply", content, trust="tool")]
 
-    def delta(
-        self,
-        arguments: Mapping[str, Any],
-        before: Mapping[str, str],
-        after: Mapping[str, str],
-    ) -> Sequence[ExhibitDraft]:
-        """Return nothing: nothing is pinned."""
-        return []
-
-    def compensation(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Return nothing: nothing outside changes."""
-        return {}
-
     def perform(
         self,
         arguments: Mapping[str, Any],
@@ -87,20 +68,3 @@ class SupplyAdapter:
         """Return the output; repeating it returns the same."""
         output: dict[str, Any] = json.loads(arguments["output"])
         return output
-
-    def probe(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
-    ) -> Mapping[str, Any] | None:
-        """Return the output, because it is always there."""
-        return self.perform(arguments, pins, effect_key=effect_key, fence=0)
-
-    def compensate(
-        self,
-        arguments: Mapping[str, Any],
-        response: Mapping[str, Any],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Undo nothing."""
-        return {}

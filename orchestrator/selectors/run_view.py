@@ -49,6 +49,7 @@ class AttemptRow:
     runner: str
     error_code: str
     error_detail: str
+    usage: Mapping[str, Any]
     started_at: datetime
     finished_at: datetime | None
 

@@ -179,6 +179,7 @@ def _attempt(attempt: Attempt) -> AttemptRow:
         runner=attempt.runner,
         error_code=attempt.error_code,
         error_detail=attempt.error_detail,
+        usage=attempt.usage,
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
     )

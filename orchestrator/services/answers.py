@@ -12,23 +12,28 @@ from orchestrator.patterns.placing import TURN
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.shared_state import misfit_of, written_by
 
 # An event carries the output, so that a run can be replayed; larger things are exhibits.
 MOST_BYTES = 131_072
 INVALID = "invalid_answer"
+# What an agent is told to do better when it is asked again.
+_TOLD = frozenset({INVALID, "invalid_tool_call"})
 
 
 def task_of(step: Step) -> Mapping[str, Any]:
     """Return what the agent is told beside its inputs; after a misfit, what was wrong with it."""
     task: dict[str, Any] = {key: part for key, part in step.task.items() if key != "each"}
     last = step.tries.exclude(error_code="").order_by("number").last() if step.attempts else None
-    if last is not None and last.error_code == INVALID:
-        task["error"] = {"code": INVALID, "detail": last.error_detail}
+    if last is not None and last.error_code in _TOLD:
+        task["error"] = {"code": last.error_code, "detail": last.error_detail}
     return task
 
 
 def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None:
-    """Raise AgentFailedError for an answer that is too large or does not fit `task["answer"]`.
+    """Raise AgentFailedError for an answer that is too large or does not fit what is asked.
+
+    That is `task["answer"]`, and the types of the shared state that the answer writes.
 
     A pattern that judges answers itself tells its agent what was wrong, and counts.
     """
@@ -41,6 +46,9 @@ def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None
         detail = _("The agent's output has %(size)d bytes; at most %(most)d can be kept.")
         words = {"size": size, "most": MOST_BYTES}
         raise AgentFailedError("output_too_large", detail % words, retryable=False)
+    for name, value in written_by(definition, step.path, output).items():
+        if fault := misfit_of(definition.state[name], name, value):
+            raise AgentFailedError(fault.code, fault.detail, retryable=True)
     schema = step.task.get("answer")
     if schema is None or _is_judged_by_its_block(step, definition):
         return

@@ -4,10 +4,11 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -118,6 +119,7 @@ def close(
     *,
     code: str = "",
     detail: str = "",
+    usage: Mapping[str, Any] | None = None,
     charged: Charged | None = None,
 ) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
@@ -125,6 +127,7 @@ def close(
         outcome=outcome,
         error_code=code,
         error_detail=detail,
+        usage=dict(usage or {}),
         finished_at=Now(),
         **(charged.fields if charged else {}),
     )

@@ -82,6 +82,7 @@ def reroute(*, run_id: UUID, step_id: UUID, agent_id: UUID, person: Person, reas
             "agent": agent,
             "action": None,
             "held_output": {},
+            "conversation": {},
             "note": taken.reason,
         }
         said = {"reason": taken.reason, "agent": agent.name, "agent_id": str(agent.pk)}

@@ -21,7 +21,15 @@ from governance.services.warrants import Claimed, Drifted, Outcome, Refused
 from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
 from orchestrator.runners import supply
 from orchestrator.runners.base import AgentFailedError, TurnLostError
-from orchestrator.services import cancellation, claims, failures, proposals, runs, steps
+from orchestrator.services import (
+    cancellation,
+    claims,
+    conversations,
+    failures,
+    proposals,
+    runs,
+    steps,
+)
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_step
@@ -169,14 +177,21 @@ def _probe(step: Step, effect: Effect) -> Response | None:
 
 
 def _finish(claim: Claim, effect: Effect, response: Response) -> None:
-    """Take the effect and the step over together; the step's output is both their words."""
+    """Take the effect and the step over together; the step's output is both their words.
+
+    An agent that left a conversation reads the response in another turn instead.
+    """
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
-        steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
-        claims.close(claim, AttemptOutcome.SUCCEEDED)
+        done = True
+        if step.conversation and _action(step).tool_id != supply.SLUG:
+            conversations.turn_again(step, response)
+        else:
+            done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
+        claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)
         runs.advance(run_id=claim.run_id)
 
 

@@ -1,10 +1,15 @@
 """What becomes of a step whose attempt failed: rest and try again, ask a person, or end."""
 
+from datetime import timedelta
+
 from orchestrator.models import Step
 from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.services import rollback, steps
 from orchestrator.services.definitions import definition_of
+
+# What somebody outside may ask us to wait; the run's deadline ends it before, if it comes first.
+LONGEST = timedelta(hours=1)
 
 
 def is_last(step: Step) -> bool:
@@ -20,7 +25,7 @@ def settle(step: Step, error: AgentFailedError) -> None:
     forward, so a person is always asked.
     """
     if error.retryable and not is_last(step):
-        delay = delay_after(str(step.pk), step.attempts + 1)
+        delay = max(delay_after(str(step.pk), step.attempts + 1), min(error.retry_after, LONGEST))
         steps.retry_later(step, delay, error.code, error.detail)
     elif rollback.past_pivot(step.run) or (error.retryable and _asks_people(step)):
         steps.escalate(step, error.code, error.detail)

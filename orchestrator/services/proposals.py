@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from governance.models import Action, Exhibit, Gate, Outcome
+from governance.models import Action, EffectState, Exhibit, Gate, Outcome
 from governance.reasons import words_of
 from governance.refusals import Refusal
 from governance.services import actions
@@ -18,6 +18,9 @@ from orchestrator.services import steps
 from orchestrator.services.step_rows import agent_of
 
 MOST_PROPOSALS = 6
+# Of one step in all, whatever its agent's own limit says.
+MOST_ACTIONS = 100
+_DONE = (EffectState.SUCCEEDED, EffectState.RECONCILED)
 # What may be otherwise a moment later; every other refusal would only be repeated.
 _PASSING = frozenset({"fact_unavailable"})
 
@@ -117,9 +120,14 @@ def _attached_by_agents(step: Step) -> list[Exhibit]:
 
 
 def _next_index(step: Step) -> int:
-    index = Action.objects.filter(run_id=step.run_id, step_path=step.place).count()
-    if index >= MOST_PROPOSALS:
-        detail = _("The step proposed an action %(count)d times and none was carried out.")
+    proposed = Action.objects.filter(run_id=step.run_id, step_path=step.place)
+    index = proposed.count()
+    undone = index - proposed.filter(effect__state__in=_DONE).count() if index else 0
+    if undone >= MOST_PROPOSALS:
+        detail = _("The step proposed %(count)d actions that were not carried out.")
+        raise AgentFailedError("too_many_proposals", detail % {"count": undone}, retryable=False)
+    if index >= MOST_ACTIONS:
+        detail = _("The step proposed %(count)d actions, and none is left to it.")
         raise AgentFailedError("too_many_proposals", detail % {"count": index}, retryable=False)
     return index
 

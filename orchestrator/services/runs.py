@@ -4,7 +4,7 @@ The orchestrator is no process. It is `advance`, a transaction that anybody may 
 it reads what happened, asks the patterns for the next move and makes it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from governance.models import Effect, Person
 from governance.refusals import Forbidden, Refusal
 from governance.services import budgets, holdings
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
-from orchestrator.history.places import blocks_around, key_of
+from orchestrator.history.places import key_of
 from orchestrator.models import (
     RUN_ENDING,
     RUN_FINAL,
@@ -36,10 +36,12 @@ from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import moves, rollback, shortage, spending, steps
 from orchestrator.services.claims import Claim
+from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
 from orchestrator.services.run_states import move as _move
+from orchestrator.services.shared_state import values_of
 from orchestrator.workflow.definition import Definition
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
@@ -123,7 +125,8 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
         if shortage.wake(run, past):
             return advance(run_id=run_id, worker=worker)
         charges = spending.charges_of(run) if definition.limits_blocks else {}
-        move = next_move(definition, past, run.inputs, charges=charges)
+        state = values_of(run, definition)
+        move = next_move(definition, past, run.inputs, state, charges=charges)
         leaves = _leaves(move, past)
         if any(step.state in AT_WORK for step in leaves):
             _go_to_work(run)
@@ -146,19 +149,6 @@ def time_out(*, run_id: UUID) -> bool:
         detail = _("The run did not end before its deadline.")
         rollback.end(run, RunState.TIMED_OUT, "deadline", detail)
     return True
-
-
-def outputs_of(run_id: UUID, names: Collection[str], *, at: str = "") -> dict[str, Any]:
-    """Return `steps` as expressions of the step at `at` see it: outputs of those that succeeded.
-
-    A name means the step of that name in the innermost block around it that has one.
-    """
-    blocks = ["", *(f"{block}/" for block in blocks_around(at))]
-    places = [f"{block}{name}" for block in blocks for name in names]
-    done = Step.objects.filter(run_id=run_id, path__in=places, state=StepState.SUCCEEDED)
-    rows = list(done.values_list("path", "iteration", "output"))
-    rows.sort(key=lambda row: (row[0].count("/"), row[1]))
-    return {path.rpartition("/")[2]: {"outputs": output} for path, _iteration, output in rows}
 
 
 def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
@@ -244,7 +234,7 @@ def _wait(run: Run, reason: str) -> None:
 def _finish(run: Run, definition: Definition) -> None:
     """Succeed only if everything the file calls success holds, and no effect is in doubt."""
     steps_seen = outputs_of(run.pk, success_reads(definition))
-    unmet = unmet_success(definition, run.inputs, steps_seen)
+    unmet = unmet_success(definition, run.inputs, steps_seen, values_of(run, definition))
     if unmet or _effect_is_open(run):
         detail = _("All steps are done, but this does not hold: %(what)s")
         what = "; ".join(unmet) or _("every side effect is settled")

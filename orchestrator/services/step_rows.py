@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from governance.models import Agent
+from governance.models import Agent, Effect
 from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
@@ -69,6 +69,23 @@ def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]
     return [
         Step(run=run, position=places[_outermost(one.ask.path)], **_fields(one, state))
         for one in asked
+    ]
+
+
+def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
+    """Return a blocked compensation step for each effect, after every other step of the run."""
+    after = run.steps.count()
+    return [
+        Step(
+            run=run,
+            path=f"undo/{effect.action.step_path}",
+            iteration=effect.commit_seq or 0,
+            position=after + place,
+            kind=StepKind.TURN,
+            agent_id=effect.action.agent_id,
+            undoes=effect,
+        )
+        for place, effect in enumerate(effects)
     ]
 
 

@@ -33,12 +33,14 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
+from orchestrator.services import shared_state
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
     Planned,
     fresh_rows,
     planned_rows,
+    undo_rows,
     waiting_rows,
 )
 from orchestrator.workflow.plain_json import as_stored
@@ -174,9 +176,16 @@ def _seize(step_id: UUID, which: Q, worker: str) -> bool:
     )
 
 
-def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
-    """Take over what the step came to; its successors see it from now on."""
+def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
+    """Take over what the step came to; its successors see it from now on.
+
+    What it writes to the shared state is written with it; where that cannot be, the step fails
+    instead and False is returned.
+    """
     plain = as_stored(dict(output))
+    if fault := shared_state.fault_of(step, plain):
+        fail(step, fault.code, fault.detail)
+        return False
     _move(
         step,
         StepState.SUCCEEDED,
@@ -187,7 +196,9 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> None:
         **_LET_GO,
         **_CLEARED,
     )
+    shared_state.write(step, plain)
     tell_step(step, "step.succeeded", actor, output=plain, output_digest=digest(plain))
+    return True
 
 
 def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -337,19 +348,7 @@ def skip(step: Step, actor: Actor, **payload: Any) -> None:
 
 def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:
     """Create a blocked compensation step for each effect, in the order they are undone."""
-    after = run.steps.count()
-    Step.objects.bulk_create(
-        Step(
-            run=run,
-            path=f"undo/{effect.action.step_path}",
-            iteration=effect.commit_seq or 0,
-            position=after + place,
-            kind=StepKind.TURN,
-            agent_id=effect.action.agent_id,
-            undoes=effect,
-        )
-        for place, effect in enumerate(effects)
-    )
+    Step.objects.bulk_create(undo_rows(run, effects))
 
 
 def begin_undo(step: Step) -> None:

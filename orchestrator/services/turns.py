@@ -33,6 +33,8 @@ from orchestrator.services import (
     budgeting,
     cancellation,
     claims,
+    context,
+    conversations,
     failures,
     proposals,
     runs,
@@ -43,15 +45,17 @@ from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.offering import offered
 from orchestrator.services.spending import Charged, NoBudgetError, Usage
 from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
-from orchestrator.workflow.planning import given_inputs, granted, named_in_arguments
 
 logger = logging.getLogger(__name__)
+
+_WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the agent has not said its last word: its action is one call of a tool."""
+        return self.result.conversation is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -113,8 +122,8 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         runs.lock(claim.run_id)
         step = claims.held(claim, not_while=RUN_ENDING)
         _attach(step, turn.result)
-        outcome = _settled(step, turn)
-        claims.close(claim, outcome, charged=_charged(claim, step, turn.result.usage))
+        outcome, usage = _settled(step, turn), turn.result.usage
+        claims.close(claim, outcome, usage=usage, charged=_charged(claim, step, usage))
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
@@ -124,9 +133,15 @@ def fail(claim: Claim, error: AgentFailedError, usage: Usage | None = None) -> C
         runs.lock(claim.run_id)
         step = claims.held(claim)
         failures.settle(step, error)
-        charged = _charged(claim, step, usage or error.usage)
-        why = {"code": error.code, "detail": error.detail}
-        claims.close(claim, AttemptOutcome.FAILED, **why, charged=charged)
+        used = usage or error.usage
+        claims.close(
+            claim,
+            AttemptOutcome.FAILED,
+            code=error.code,
+            detail=error.detail,
+            usage=used,
+            charged=_charged(claim, step, used),
+        )
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
@@ -138,14 +153,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
         name = "failed" if turn.judged.route == "stop" else "postponed"
         tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
-    elif definition_of(step.run.workflow_id).step(step.path).checkpoint:
+    elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
         tell_step(step, "checkpoint.held", ENGINE)
     if turn.judged.route == "stop":
         steps.fail(step, "checkpoint_failed", turn.judged.message)
         return AttemptOutcome.FAILED
     if turn.prepared is None:
-        steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
-        return AttemptOutcome.SUCCEEDED
+        done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
+        return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
+    if turn.goes_on or step.conversation:
+        conversations.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
@@ -176,17 +193,16 @@ def _worked(claim: Claim) -> Turn:
     else:
         result = _run(claim, step, _request(step, definition, plan))
     try:
-        return _judged(claim, step, result)
+        return _turn_of(claim, step, definition, result)
     except AgentFailedError as error:
         error.usage = error.usage or result.usage
         raise
 
 
-def _judged(claim: Claim, step: Step, result: AgentResult) -> Turn:
-    definition = definition_of(step.run.workflow_id)
-    answers.check(step, definition, result.output)
-    checkpoints = definition.step(step.path).checkpoint
-    judged = judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResult) -> Turn:
+    judged = (
+        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
+    )
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged)
@@ -195,12 +211,16 @@ def _judged(claim: Claim, step: Step, result: AgentResult) -> Turn:
     return Turn(result, judged, prepared, proposal.rationale)
 
 
+def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
+    answers.check(step, definition, result.output)
+    checkpoints = definition.step(step.path).checkpoint
+    return judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+
+
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    seen, agent = granted(definition, step.path), agent_of(step)
-    names = {*seen, *named_in_arguments(plan)}
-    outputs = runs.outputs_of(step.run_id, names, at=step.path)
+    agent = agent_of(step)
     try:
-        inputs = given_inputs(plan, step.run.inputs, outputs, step.task.get("each", {}))
+        inputs, shown = context.inputs_and_context(step, definition, plan)
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
@@ -210,15 +230,14 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         agent_slug=agent.slug,
         config=agent.runner_config,
         inputs=inputs,
-        context={
-            "inputs": step.run.inputs,
-            "steps": {name: outputs[name] for name in seen if name in outputs},
-            **({"note": step.note} if step.note else {}),
-        },
+        context=shown,
         deadline=plan.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
+        tools=() if step.kind in _WORDS_ONLY else offered(agent),
+        conversation=step.conversation.get("kept"),
+        outcome=step.conversation.get("outcome"),
     )
 
 
@@ -241,9 +260,15 @@ def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | Non
     """Return what the turn asks for; a postponed output asks to be let through."""
     if judged.route == "stop":
         return None
+    if result.proposals and step.kind in _WORDS_ONLY:
+        detail = _("The agent proposed an action where it was only asked for an answer.")
+        raise AgentFailedError("no_action_here", detail, retryable=False)
     if len(result.proposals) + bool(judged.route) > 1:
         detail = _("The agent proposed more than one action in one turn; it may propose one.")
         raise AgentFailedError("too_many_proposals", detail, retryable=False)
+    if result.conversation is not None and not result.proposals:
+        detail = _("The agent wants to go on, but proposed nothing to wait for.")
+        raise AgentFailedError("nothing_proposed", detail, retryable=False)
     if judged.route == "postpone":
         return checkpoint.proposal(step.place, judged.message)
     return result.proposals[0] if result.proposals else None

@@ -53,14 +53,25 @@ class CheckpointRule:
 
 
 @dataclass(frozen=True, slots=True)
+class StateKey:
+    """A key of the run's shared state: the type of one write, and what writes add up to."""
+
+    type: Mapping[str, Any]
+    reducer: str
+    initial: Any
+    classification: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlan:
     """One node of the file: an agent's turn, or a block with a `pattern` and steps of its own.
 
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
-    `when_skipped` whether it is skipped with a step that it needs. Once what a `pivot` does is
-    done, nothing is undone. `budget` is what a turn holds, or what a block may use, by unit.
+    `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
+    its output that become shared state. Once what a `pivot` does is done, nothing is undone.
+    `budget` is what a turn holds, or what a block may use, by unit.
     """
 
     id: str
@@ -80,6 +91,7 @@ class StepPlan:
     steps: tuple["StepPlan", ...] = ()
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
+    writes: tuple[str, ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self) -> "StepPlan":
@@ -88,7 +100,7 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
-        return replace(alone, checkpoint=(), on_failure="stop")
+        return replace(alone, checkpoint=(), on_failure="stop", writes=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,7 @@ class Definition:
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    state: Mapping[str, StateKey] = field(default_factory=dict)
 
     @property
     def limits_blocks(self) -> bool:
@@ -186,6 +199,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             for alias, agent in plain["agents"].items()
             if "peers" in agent
         },
+        state={name: _state_key(key) for name, key in plain.get("state", {}).items()},
     )
 
 
@@ -208,6 +222,11 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def _agent_ref(text: str) -> AgentRef:
     slug, _, version = text.partition("@")
     return AgentRef(slug, int(version))
+
+
+def _state_key(plain: Mapping[str, Any]) -> StateKey:
+    secrecy = plain.get("classification", "internal")
+    return StateKey(plain["type"], plain["reducer"], plain.get("initial"), secrecy)
 
 
 def _sequence(
@@ -250,6 +269,7 @@ def _step(
         steps=_inner(plain, limits),
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
+        writes=tuple(plain.get("writes", ())),
         budget=amounts_of(plain.get("budget", {})),
     )
 

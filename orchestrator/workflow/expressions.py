@@ -15,6 +15,7 @@ from orchestrator.workflow import cost
 
 _TEMPLATE = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
 _STEP = re.compile(r"\bsteps\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)")
+_STATE = re.compile(r"(?<![\w.])state\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)")
 _BOUND = re.compile(
     r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_][A-Za-z0-9_]*)\s*,"
 )
@@ -45,6 +46,11 @@ def unknown_names(expression: str, known: Collection[str]) -> list[str]:
 def steps_named(expression: str) -> list[str]:
     """Return the step ids that `expression` reads as `steps.<id>`, in order, each once."""
     return list(dict.fromkeys(_STEP.findall(cost.without_text(expression))))
+
+
+def state_named(expression: str) -> list[str]:
+    """Return the keys that `expression` reads as `state.<key>`, in order, each once."""
+    return list(dict.fromkeys(_STATE.findall(cost.without_text(expression))))
 
 
 def holds(expression: str, variables: Mapping[str, Any]) -> bool:

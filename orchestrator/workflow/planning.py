@@ -5,8 +5,10 @@ from typing import Any
 
 from orchestrator.patterns.base import PlannedStep
 from orchestrator.workflow.definition import Definition, StepPlan
-from orchestrator.workflow.expressions import expressions_in, filled, steps_named
+from orchestrator.workflow.expressions import compiled, expressions_in, filled, steps_named
 
+# A context selects steps by their names, and shared state by its name behind this.
+STATE = "state."
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -44,10 +46,18 @@ def granted(definition: Definition, path: str) -> list[str]:
         if step.context == "full":
             return _before(definition, line[:depth])
         if not isinstance(step.context, str):
-            return list(step.context)
+            return [name for name in step.context if not name.startswith(STATE)]
         if step.needs:
             return list(step.needs)
     return []
+
+
+def granted_state(definition: Definition, path: str) -> list[str]:
+    """Return the keys of shared state that the `context` of the step at `path` lets it see."""
+    context = definition.step(path).context
+    if isinstance(context, str):
+        return list(definition.state) if context == "full" else []
+    return [name.removeprefix(STATE) for name in context if name.startswith(STATE)]
 
 
 def _before(definition: Definition, line: Sequence[StepPlan]) -> list[str]:
@@ -66,18 +76,22 @@ def named_in_arguments(step: StepPlan) -> list[str]:
     return [name for text in texts for name in steps_named(text)]
 
 
+def reads_state(step: StepPlan) -> bool:
+    """Whether an expression of the step's `with` reads shared state."""
+    texts = expressions_in(step.arguments or {})
+    return any("state" in compiled(text).variables() for text in texts)
+
+
 def given_inputs(
-    step: StepPlan,
-    inputs: Mapping[str, Any],
-    outputs: Mapping[str, Any],
-    each: Mapping[str, Any] = _NOTHING,
+    step: StepPlan, scope: Mapping[str, Any], each: Mapping[str, Any] = _NOTHING
 ) -> dict[str, Any]:
     """Return what the agent is given: its `with`, filled in, or else the run's inputs.
 
-    `each` are the names that the foreach blocks around the step give it. Raises ExpressionError
-    when an expression of `with` cannot be evaluated.
+    `scope` is what expressions read of the run (`inputs`, `steps`, `state`), `each` are the names
+    that the foreach blocks around the step give it. Raises ExpressionError when an expression of
+    `with` cannot be evaluated.
     """
     if step.arguments is None:
-        return dict(inputs)
-    given: dict[str, Any] = filled(step.arguments, {**each, "inputs": inputs, "steps": outputs})
+        return dict(scope["inputs"])
+    given: dict[str, Any] = filled(step.arguments, {**each, **scope})
     return given

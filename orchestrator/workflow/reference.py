@@ -31,6 +31,7 @@ def reference() -> str:
     parts = [
         _HEAD,
         _section("The file", schema, schema),
+        _section("Topology `decentralized`", skeleton["$defs"]["decentralized"], schema),
         _section("A step", skeleton["$defs"]["step"], schema),
         _section("Every block", shared, schema),
         *(_block(name, schema, shared) for name in _blocks(schema)),
@@ -100,6 +101,9 @@ def _kind(value: Schema, schema: Schema) -> str:
         return ", ".join(f"`{_plain(choice)}`" for choice in value["enum"])
     if "const" in value:
         return f"`{_plain(value['const'])}`"
+    if "else" in value and "then" in value:
+        kinds = (_kind(_resolved(value[key], schema), schema) for key in ("else", "then"))
+        return " or ".join(kinds)
     for key in ("oneOf", "anyOf"):
         if key in value and "properties" not in value:
             kinds = (_kind(_resolved(one, schema), schema) for one in value[key])

@@ -8,7 +8,7 @@ from orchestrator.workflow.nodes import Node
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Place, Source
 
-RUN_NAMES = ("inputs", "steps")
+_RUN_NAMES = ("inputs", "steps")
 CHECKPOINT_NAMES = ("inputs", "outputs")
 
 
@@ -16,12 +16,12 @@ def success_can_be_read(source: Source, _every: Sequence[Node]) -> Iterator[Prob
     """Yield what is wrong with the conditions of success."""
     steps = [step["id"] for step in source.value["steps"]]
     for number, expression in enumerate(source.value["success"]):
-        yield from _expression(source, ("success", number), expression, RUN_NAMES, steps)
+        yield from _expression(source, ("success", number), expression, _names(source), steps)
 
 
 def expressions_can_be_read(source: Source, node: Node) -> Iterator[Problem]:
     """Yield what is wrong with the expressions of a step, forward references among them."""
-    names = (*RUN_NAMES, *node.given)
+    names = (*_names(source), *node.given)
     if "when" in node.plain:
         place: Place = (*node.place, "when")
         yield from _expression(source, place, node.plain["when"], names, node.visible)
@@ -33,6 +33,11 @@ def expressions_can_be_read(source: Source, node: Node) -> Iterator[Problem]:
     for place, text, known in fields_of(node.pattern).expressions(node.plain):
         where = (*node.place, *place)
         yield from _expression(source, where, text, (*known, *node.given), node.visible)
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """Return what expressions of steps read of the run; state only where there is any."""
+    return (*_RUN_NAMES, "state") if "state" in source.value else _RUN_NAMES
 
 
 def _expression(
@@ -53,6 +58,9 @@ def _expression(
     for name in unknown:
         known = " and ".join(names)
         yield source.problem(place, f"unknown name {name!r}; here an expression sees {known}")
+    for key in expressions.state_named(expression) if "state" in names else ():
+        if key not in source.value["state"]:
+            yield source.problem(place, f"state.{key} is no key that 'state' declares")
     for step in expressions.steps_named(expression):
         if step not in steps:
             message = f"steps.{step} is not a step that has run by then"

@@ -28,6 +28,8 @@ def agents_are_used(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
     used = {node.plain["agent"] for node in every if not node.pattern}
     for node in every:
         used |= fields_of(node.pattern).agents_named(node.plain)
+    for crew in used & set(source.value["agents"]):
+        used |= set(source.value["agents"][crew].get("peers", ()))
     for alias in source.value["agents"]:
         if alias not in used:
             yield source.problem(("agents", alias), f"agent {alias!r} is not used by any step")

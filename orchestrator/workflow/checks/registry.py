@@ -2,7 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from orchestrator.workflow.checks import blocks, conditions, money, names, order, simplicity, time
+from orchestrator.workflow.checks import (
+    blocks,
+    conditions,
+    money,
+    names,
+    order,
+    peers,
+    sharing,
+    simplicity,
+    time,
+)
 from orchestrator.workflow.nodes import Node, nodes
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
@@ -14,8 +24,11 @@ OF_FILES: Sequence[FileCheck] = (
     names.inputs_are_a_schema,
     names.agents_are_used,
     names.ids_are_unique,
+    peers.peers_can_bid,
     conditions.success_can_be_read,
     time.deadline_leaves_time,
+    sharing.state_is_typed,
+    sharing.state_is_written,
 )
 OF_NODES: Sequence[NodeCheck] = (
     names.agent_is_known,
@@ -27,6 +40,9 @@ OF_NODES: Sequence[NodeCheck] = (
     order.step_can_be_reached,
     order.skipped_needs_are_answered,
     conditions.expressions_can_be_read,
+    sharing.writes_are_known,
+    sharing.state_seen_is_known,
+    sharing.writers_do_not_race,
     blocks.pattern_holds_together,
     blocks.agents_are_known,
     blocks.turns_end,

@@ -11,7 +11,7 @@ from orchestrator.services import execution, turns
 from tests.factories import governance
 from tests.factories import orchestrator as make
 from tests.factories.orchestrator import WORKER
-from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS
+from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS, PEERS, TOPOLOGIES
 from tests.orchestrator.cells.player import answer
 
 PLAYER = "player"
@@ -48,7 +48,7 @@ def player_installed() -> Iterator[None]:
 
 def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
     """Register everybody who works in the files."""
-    for slug in AGENTS:
+    for slug in (*AGENTS, *(f"{name}-{peer}" for name in AGENTS for peer in PEERS)):
         governance.agent(
             home.domain,
             home.ada,
@@ -60,10 +60,12 @@ def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
         )
 
 
-def begun(home: governance.House, pattern: str, **fields: Any) -> Run:
-    """Start a run of the file for a pattern."""
+def begun(
+    home: governance.House, pattern: str, topology: str = "centralized", **fields: Any
+) -> Run:
+    """Start a run of the file for a pattern, under a topology."""
     steps = FILES[pattern]()
-    fields = {"agents": {slug: {"ref": f"{slug}@1"} for slug in agents_of(steps)}, **fields}
+    fields = {**TOPOLOGIES[topology](agents_of(steps)), **fields}
     return make.start(make.workflow(home, *steps, **fields), home.ines, INPUTS)
 
 

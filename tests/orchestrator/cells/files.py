@@ -1,11 +1,13 @@
 """One small workflow for each pattern, as people would write it, and the agents it needs."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.factories.orchestrator import step
 
 TURN = {"start_to_close": "30s"}
 AGENTS = ("ann", "bob", "cid")
+PEERS = ("a", "b")
 
 
 def sequential() -> list[dict[str, Any]]:
@@ -101,4 +103,23 @@ FILES = {
     "handoff": handoff,
     "magentic": magentic,
 }
+
+
+def _by_peers(names: Sequence[str]) -> dict[str, Any]:
+    """Return a file's fields where everybody is a crew of two who bid for its work."""
+    crews = {name: {"peers": [f"{name}_{peer}" for peer in PEERS]} for name in names}
+    refs = {f"{name}_{peer}": {"ref": f"{name}-{peer}@1"} for name in names for peer in PEERS}
+    net = {"award": "lowest_price", "bid_deadline": "30s", "ack_timeout": "30s"}
+    return {"topology": {"decentralized": net}, "agents": crews | refs}
+
+
+def _as_named(names: Sequence[str]) -> dict[str, Any]:
+    return {"agents": {name: {"ref": f"{name}@1"} for name in names}}
+
+
+TOPOLOGIES: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {
+    "centralized": _as_named,
+    "decentralized": _by_peers,
+}
+CELLS = [(pattern, topology) for pattern in FILES for topology in TOPOLOGIES]
 INPUTS = {"modules": ["a", "b", "c", "d", "e"]}

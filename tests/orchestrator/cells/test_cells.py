@@ -1,4 +1,4 @@
-"""Every pattern, from a file to its end, and derived again from the stream alone."""
+"""Every pattern under every topology, from a file to its end, and derived from the stream."""
 
 import pytest
 
@@ -6,18 +6,18 @@ from orchestrator.models import Run
 from orchestrator.selectors.replays import Replayed, replay
 from tests.factories.governance import House
 from tests.orchestrator.cells.driving import begun, worked_off
-from tests.orchestrator.cells.files import FILES
+from tests.orchestrator.cells.files import CELLS
 
 
 def places(run: Run) -> list[str]:
     return [step.place for step in run.steps.order_by("position", "created_at")]
 
 
-@pytest.mark.parametrize("pattern", FILES)
+@pytest.mark.parametrize(("pattern", "topology"), CELLS)
 def test_a_run_of_every_pattern_ends_well_and_replays_without_a_difference(
-    home: House, pattern: str
+    home: House, pattern: str, topology: str
 ) -> None:
-    run = worked_off(begun(home, pattern))
+    run = worked_off(begun(home, pattern, topology))
     assert (run.state, run.error_detail) == ("succeeded", "")
     outcome = replay(run.pk)
     assert isinstance(outcome, Replayed), outcome

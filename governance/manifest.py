@@ -32,6 +32,8 @@ SCHEMA = {
                     "environment": {"type": "string"},
                     "scopes": _TEXTS,
                     "classes": _TEXTS,
+                    "capabilities": _TEXTS,
+                    "price_micro_usd": {"type": "integer", "minimum": 0},
                     "runner": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
                     "config": {
                         "type": "object",
@@ -82,6 +84,8 @@ def _entry(entry: Mapping[str, Any], base: Path) -> dict[str, Any]:
         "environment": entry["environment"],
         "scopes": entry.get("scopes", []),
         "classes": entry.get("classes", []),
+        "capabilities": entry.get("capabilities", []),
+        "price_micro_usd": entry.get("price_micro_usd"),
         "runner": entry["runner"],
         "runner_config": config,
     }

@@ -66,6 +66,7 @@ STEPS: Types = (
     ("step.charged", _("Step {step} was charged for what it used")),
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
+    ("step.timed_out", _("Step {step} timed out: {detail}")),
     ("step.suspended", _("Step {step} waits for approval")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
@@ -100,6 +101,7 @@ BLOCKS: Types = (
 STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
 
 DECISIONS: Types = (
+    ("agent.selected", _("{agent} was chosen for the slot {slot}")),
     ("branches.expanded", _("Block {block} has {branches} branches, {max_parallel} at a time")),
     ("join.fired", _("The branches of {block} came together: {state}")),
     ("chat.speaker_chosen", _("{speaker} has the floor in {block}, chosen by {by}")),

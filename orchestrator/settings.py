@@ -167,6 +167,7 @@ CHANNEL_LAYERS = {
 CLAIM_LEASE_SECONDS = env.int("CLAIM_LEASE_SECONDS", default=30)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=15)
+TURN_GRACE_SECONDS = env.int("TURN_GRACE_SECONDS", default=10)
 CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 
 # Budgets ------------------------------------------------------------------------------------
@@ -182,6 +183,8 @@ MODEL_PRICES = env.json("MODEL_PRICES", default={})
 
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
+# Folders below which runs may name targets of releases, likewise
+TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
 
 # What runners may reach and present beside the open Internet: hosts and names of secrets --------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))

@@ -8,6 +8,7 @@ from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.git.merge import GitMerge
 from orchestrator.runners.model import config as model
+from orchestrator.runners.release.deploy import Deploy
 from orchestrator.runners.supply import SupplyAdapter
 
 
@@ -17,5 +18,6 @@ def register() -> None:
     adapters.register(CheckpointAdapter())
     adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
+    adapters.register(Deploy(settings.REPOSITORY_ROOTS, settings.TARGET_ROOTS))
     runner_configs.register("openai", model.faults_of)
     runner_configs.register("process", process.faults_of)

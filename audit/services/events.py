@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
-from audit import doorbell, envelope, registry
+from audit import doorbell, envelope, registry, statements
 from audit.canonical import canonical_bytes
 from audit.models import Event, Payload, Stream
 from audit.types import Actor, ObjectRef, StreamKey
@@ -33,6 +34,29 @@ class NotRecordingError(RuntimeError):
 
 class StreamMovedError(RuntimeError):
     """Someone appended to a stream while it was locked. Nothing of the transaction happened."""
+
+
+class Head(NamedTuple):
+    """Where a stream ends: the seq and the hash of its last event."""
+
+    key: StreamKey
+    stream_id: int
+    last_seq: int
+    hash: str
+
+
+class _Line(NamedTuple):
+    """An event with its place in its stream, as its columns, and the payload it commits to."""
+
+    values: dict[str, Any]
+    fields: str
+    salts: str
+
+
+# Where this process left the streams it appended to last. Moving a head names where it was, so
+# one that somebody else moved meanwhile is found out, and read anew.
+MOST_HEADS = 256
+_heads: dict[StreamKey, Head] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +152,12 @@ def append(entries: Sequence[Entry]) -> None:
     grouped: dict[StreamKey, list[Entry]] = {}
     for entry in entries:
         grouped.setdefault(entry.stream, []).append(entry)
-    if not grouped:
+    if not grouped or (len(grouped) == 1 and _appended_where_we_left(grouped)):
         return
-    streams = _lock_streams(grouped)
-    before = {stream.pk: stream.last_seq for stream in streams}
-    _insert([_draft(s, e) for s in streams for e in grouped[s.key]])
-    for stream in streams:
-        _move_head(stream, before[stream.pk])
+    for stream in _lock_streams(grouped):
+        head = Head(stream.key, stream.pk, stream.last_seq, stream.head)
+        if not _appended(head, grouped[stream.key]):
+            raise StreamMovedError(f"stream {stream} moved while it was locked")
 
 
 def _refuse_telling_ids(actor: Actor, target: ObjectRef | None) -> None:
@@ -176,18 +199,57 @@ def _create_missing(grouped: Mapping[StreamKey, Sequence[Entry]]) -> None:
     )
 
 
-def _draft(stream: Stream, entry: Entry) -> tuple[Event, Payload]:
-    salts = {name: secrets.token_hex(16) for name in entry.fields}
-    event = _sealed(stream, entry, envelope.commitment(entry.fields, salts))
-    stream.last_seq, stream.head = event.seq, event.hash
-    return event, Payload(event=event, fields=entry.text, salts=json.dumps(salts))
+def _appended_where_we_left(grouped: Mapping[StreamKey, Sequence[Entry]]) -> bool:
+    """Append to the one stream there is where this process left it, if it still stands there."""
+    [(key, entries)] = grouped.items()
+    head = _heads.get(key)
+    return head is not None and _appended(head, entries)
 
 
-def _sealed(stream: Stream, entry: Entry, commit: str) -> Event:
+def _appended(head: Head, entries: Sequence[Entry]) -> bool:
+    """Append to a stream that stands at `head`; return False, and do nothing, if it does not."""
+    lines = list(_lines(head, entries))
+    last = lines[-1].values
+    after = Head(head.key, head.stream_id, last["seq"], last["hash"])
+    if not _moved(head, after):
+        return False
+    _insert(lines)
+    doorbell.ring_stream(after.key, after.last_seq)
+    transaction.on_commit(partial(_remember, after))
+    return True
+
+
+def _moved(head: Head, after: Head) -> bool:
+    return bool(
+        statements.changed(
+            Stream,
+            {"pk": head.stream_id, "last_seq": head.last_seq, "head": head.hash},
+            {"last_seq": after.last_seq, "head": after.hash},
+        )
+    )
+
+
+def _remember(head: Head) -> None:
+    _heads[head.key] = head
+    while len(_heads) > MOST_HEADS:
+        _heads.pop(next(iter(_heads)), None)
+
+
+def _lines(head: Head, entries: Sequence[Entry]) -> Iterator[_Line]:
+    seq, prev = head.last_seq, head.hash
+    for entry in entries:
+        seq += 1
+        salts = {name: secrets.token_hex(16) for name in entry.fields}
+        values = _sealed(head, entry, seq, prev, envelope.commitment(entry.fields, salts))
+        prev = values["hash"]
+        yield _Line(values, entry.text, json.dumps(salts))
+
+
+def _sealed(head: Head, entry: Entry, seq: int, prev: str, commit: str) -> dict[str, Any]:
     sealed = envelope.seal(
         stream=str(entry.stream),
-        seq=stream.last_seq + 1,
-        prev=stream.head,
+        seq=seq,
+        prev=prev,
         type=entry.type,
         time=entry.occurred_at,
         domain=entry.domain_id,
@@ -196,34 +258,28 @@ def _sealed(stream: Stream, entry: Entry, commit: str) -> Event:
         commit=commit,
     )
     text = canonical_bytes(sealed).decode()
-    return Event(
-        stream=stream,
-        seq=stream.last_seq + 1,
-        prev=stream.head,
-        hash=envelope.leaf(text),
-        type=entry.type,
-        actor_kind=entry.actor.kind,
-        actor_id=entry.actor.id,
-        object_kind=entry.object.kind,
-        object_id=entry.object.id,
-        domain_id=entry.domain_id,
-        occurred_at=entry.occurred_at,
-        envelope=text,
+    return {
+        "stream": head.stream_id,
+        "seq": seq,
+        "prev": prev,
+        "hash": envelope.leaf(text),
+        "type": entry.type,
+        "actor_kind": entry.actor.kind,
+        "actor_id": entry.actor.id,
+        "object_kind": entry.object.kind,
+        "object_id": entry.object.id,
+        "domain_id": entry.domain_id,
+        "occurred_at": entry.occurred_at,
+        "envelope": text,
+    }
+
+
+def _insert(lines: Sequence[_Line]) -> None:
+    keys = statements.poured(Event, [line.values for line in lines])
+    statements.poured(
+        Payload,
+        [
+            {"event": key, "fields": line.fields, "salts": line.salts}
+            for key, line in zip(keys, lines, strict=True)
+        ],
     )
-
-
-def _insert(drafts: Sequence[tuple[Event, Payload]]) -> None:
-    Event.objects.bulk_create([event for event, _ in drafts])
-    # The assignment carries over the primary key that the insert has just brought back.
-    for event, payload in drafts:
-        payload.event = event
-    Payload.objects.bulk_create([payload for _, payload in drafts])
-
-
-def _move_head(stream: Stream, before: int) -> None:
-    moved = Stream.objects.filter(pk=stream.pk, last_seq=before).update(
-        last_seq=stream.last_seq, head=stream.head
-    )
-    if moved != 1:
-        raise StreamMovedError(f"stream {stream} moved while it was locked")
-    doorbell.ring_stream(stream.key, stream.last_seq)

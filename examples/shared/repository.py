@@ -157,11 +157,14 @@ def open_branch(repository: str, source: str, target: str) -> Branch:
     return replace(unborn, base=base)
 
 
-def open_snapshot(repository: str, branch: str = "") -> Snapshot:
-    """Find the repository at exactly this path, at the head of a branch or of what is out."""
+def open_snapshot(repository: str, *, branch: str = "", commit: str = "") -> Snapshot:
+    """Find the repository at exactly this path: at a commit, a branch's head, or what is out."""
     git_dir, common = _opened(repository)
-    head = _head(common, branch) if branch else _checked_out(repository)
-    return Snapshot(git_dir, common / "objects", head)
+    head = commit or (_head(common, branch) if branch else _checked_out(repository))
+    snapshot = Snapshot(git_dir, common / "objects", head)
+    if not COMMIT.match(head) or snapshot.git("cat-file", "-t", head).strip() != b"commit":
+        raise Unusable(f"The repository has no commit {head!r}.")
+    return snapshot
 
 
 def _opened(repository: str) -> tuple[Path, Path]:

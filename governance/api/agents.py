@@ -86,6 +86,8 @@ class AgentSerializer(serializers.Serializer[Any]):
     lifecycle = serializers.ChoiceField(choices=Lifecycle.choices)
     lifecycle_reason = serializers.CharField(allow_blank=True)
     classes = serializers.ListField(child=serializers.CharField())
+    capabilities = serializers.ListField(child=serializers.CharField())
+    price_micro_usd = serializers.IntegerField(allow_null=True)
     runner = serializers.CharField(allow_blank=True)
     grants = GrantSerializer(many=True)
     actions = AgentActionSerializer(many=True)
@@ -112,6 +114,8 @@ class RegistrationSerializer(StrictSerializer):
     environment = serializers.ChoiceField(choices=Environment.choices)
     scopes = serializers.ListField(child=serializers.CharField(max_length=200), default=list)
     classes = serializers.ListField(child=serializers.CharField(max_length=64), default=list)
+    capabilities = serializers.ListField(child=serializers.CharField(max_length=64), default=list)
+    price_micro_usd = serializers.IntegerField(required=False, allow_null=True, min_value=0)
 
 
 class ReasonSerializer(StrictSerializer):

@@ -39,7 +39,9 @@ class Environment(models.TextChoices):
 class Agent(models.Model):
     """A non-human identity with an owner, a sponsor and exactly one environment.
 
-    `classes` are the Cedar agent classes it belongs to. `runner` and `runner_config` say how it
+    `classes` are the Cedar agent classes it belongs to, `capabilities` what it can do: workflows
+    may ask for them instead of naming it. `price_micro_usd` is what a turn of it costs, where
+    that was declared. `runner` and `runner_config` say how it
     is made to work; they come from a manifest on the machine, never from a browser form.
     """
 
@@ -59,6 +61,8 @@ class Agent(models.Model):
     lifecycle = models.CharField(max_length=16, choices=Lifecycle, default=Lifecycle.DRAFT)
     lifecycle_reason = models.TextField(blank=True)
     classes = models.JSONField(default=list, blank=True)
+    capabilities = models.JSONField(default=list, blank=True)
+    price_micro_usd = models.PositiveBigIntegerField(null=True, blank=True)
     runner = models.CharField(max_length=32, blank=True)
     runner_config = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -87,6 +87,8 @@ class AgentView:
     lifecycle_label: str
     lifecycle_reason: str
     classes: Sequence[str]
+    capabilities: Sequence[str]
+    price_micro_usd: int | None
     runner: str
     grants: Sequence[GrantView]
     actions: Sequence[ActionRow]
@@ -163,6 +165,8 @@ def agent_for(person: Any, agent_id: uuid.UUID | str) -> AgentView:
         lifecycle_label=agent.get_lifecycle_display(),
         lifecycle_reason=agent.lifecycle_reason,
         classes=tuple(agent.classes),
+        capabilities=tuple(agent.capabilities),
+        price_micro_usd=agent.price_micro_usd,
         runner=agent.runner,
         grants=[
             _grant(grant) for grant in agent.grants.select_related("granted_by").order_by("scope")

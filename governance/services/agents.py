@@ -27,9 +27,11 @@ from governance.selectors import people
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 CLASS = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+CAPABILITY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # A star stands only at the end: whether one pattern covers another then stays decidable.
 SCOPE = re.compile(r"[a-z][a-z0-9._-]{0,63}:(?:\*|[A-Za-z0-9][A-Za-z0-9._/@:-]{0,126}\*?)")
 NAME_LENGTH = 120
+_LISTS = frozenset({"scopes", "classes", "capabilities"})
 REASON_LENGTH = 500
 
 
@@ -56,6 +58,8 @@ def register(
     environment: str,
     scopes: Sequence[str] = (),
     classes: Sequence[str] = (),
+    capabilities: Sequence[str] = (),
+    price_micro_usd: int | None = None,
     runner: str = "",
     runner_config: Mapping[str, Any] | None = None,
     actor: Actor,
@@ -73,7 +77,8 @@ def register(
         "purpose": purpose,
         "environment": environment,
     }
-    _check({**fields, "scopes": scopes, "classes": classes})
+    lists = {"scopes": scopes, "classes": classes, "capabilities": capabilities}
+    _check({**fields, **lists, "price_micro_usd": price_micro_usd})
     _check_config(runner, runner_config or {})
     _check_people(owner, sponsor)
     try:
@@ -85,6 +90,8 @@ def register(
                 sponsor=sponsor,
                 lifecycle=Lifecycle.ACTIVE,
                 classes=sorted(set(classes)),
+                capabilities=sorted(set(capabilities)),
+                price_micro_usd=price_micro_usd,
                 runner=runner,
                 runner_config=dict(runner_config or {}),
             )
@@ -151,8 +158,9 @@ def _register_entry(
 
 def _is_alike(known: Agent, entry: Mapping[str, Any], owner: Person, sponsor: Person) -> bool:
     registered = {
-        **{name: getattr(known, name) for name in entry if name not in {"scopes", "classes"}},
+        **{name: getattr(known, name) for name in entry if name not in _LISTS},
         "classes": known.classes,
+        "capabilities": known.capabilities,
         "scopes": sorted(known.grants.values_list("scope", flat=True)),
     }
     wanted = {
@@ -160,6 +168,7 @@ def _is_alike(known: Agent, entry: Mapping[str, Any], owner: Person, sponsor: Pe
         "name": entry["name"].strip(),
         "purpose": entry["purpose"].strip(),
         "classes": sorted(set(entry["classes"])),
+        "capabilities": sorted(set(entry["capabilities"])),
         "scopes": sorted(set(entry["scopes"])),
     }
     return registered == wanted and (known.owner_id, known.sponsor_id) == (owner.pk, sponsor.pk)
@@ -205,6 +214,8 @@ def _check(fields: Mapping[str, Any]) -> None:
         "environment": _("One of development, staging, production."),
         "scopes": _("Each as capability:resource, with a star only at the end."),
         "classes": _("Each a lower-case name."),
+        "capabilities": _("Each a lower-case name, with dots, dashes and underscores in it."),
+        "price_micro_usd": _("A whole number of millionths of a dollar, or nothing."),
     }
     good = {
         "slug": SLUG.fullmatch(fields["slug"]),
@@ -214,6 +225,8 @@ def _check(fields: Mapping[str, Any]) -> None:
         "environment": fields["environment"] in Environment.values,
         "scopes": all(SCOPE.fullmatch(scope) for scope in fields["scopes"]),
         "classes": all(CLASS.fullmatch(name) for name in fields["classes"]),
+        "capabilities": all(CAPABILITY.fullmatch(name) for name in fields["capabilities"]),
+        "price_micro_usd": (fields["price_micro_usd"] or 0) >= 0,
     }
     _refuse({field: hint for field, hint in hints.items() if not good[field]})
 

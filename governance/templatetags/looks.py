@@ -134,6 +134,14 @@ LOOKS: dict[str, dict[str, Look]] = {
         "no_trace": Look("calm", "circle-check", _("Changed nothing outside")),
         "never": Look("calm", "circle-slash", _("Did not happen")),
     },
+    "pattern": {
+        "sequential": Look("calm", "list-ordered", _("One after the other")),
+        "concurrent": Look("calm", "split", _("At the same time")),
+        "group_chat": Look("calm", "messages-square", _("Group chat")),
+        "handoff": Look("calm", "arrow-right-left", _("Handoff")),
+        "magentic": Look("calm", "clipboard-list", _("Plan and ledgers")),
+        "": Look("calm", "megaphone", _("Offered to peers")),
+    },
     "entry": {
         "message": Look("calm", "message-square", _("says")),
         "proposal": Look("busy", "lightbulb", _("proposes")),

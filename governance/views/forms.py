@@ -108,6 +108,17 @@ class RegisterForm(PlainForm):
         required=False,
         help_text=_("One per line. Policies can speak about a class of agents."),
     )
+    capabilities = LinesField(
+        label=_("Capabilities"),
+        required=False,
+        help_text=_("One per line, such as security.scan. Workflows can ask for what is needed."),
+    )
+    price_micro_usd = forms.IntegerField(
+        label=_("Price of a turn, in millionths of a dollar"),
+        required=False,
+        min_value=0,
+        help_text=_("If it is known. Of agents that can do the same, the cheapest is taken."),
+    )
 
     def __init__(self, *args: Any, people: QuerySet[Person], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -179,4 +179,7 @@ class StartSerializer(StrictSerializer):
 
     workflow = serializers.UUIDField()
     inputs = serializers.DictField(default=dict)
+    goal = serializers.CharField(required=False, default="", allow_blank=True)
+    constraints = serializers.ListField(child=serializers.CharField(), default=list)
+    success_criteria = serializers.ListField(child=serializers.CharField(), default=list)
     idempotency_key = serializers.CharField(required=False, min_length=8, max_length=120)

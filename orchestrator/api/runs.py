@@ -22,6 +22,7 @@ from orchestrator.api.run_serializers import (
 from orchestrator.selectors import runs as run_selectors
 from orchestrator.selectors import workflows
 from orchestrator.services import runs
+from orchestrator.services.briefs import Brief
 
 
 class RunsView(APIView):
@@ -58,6 +59,7 @@ class RunsView(APIView):
             workflow=workflow,
             initiator=initiator,
             inputs=given["inputs"],
+            brief=Brief(given["goal"], given["constraints"], given["success_criteria"]),
             dedupe_key=_dedupe_key(initiator, given.get("idempotency_key", "")),
         )
         return Response(RunSerializer(run_selectors.run_for(initiator, run.pk)).data, status=201)

@@ -73,7 +73,7 @@ def rehearse(demo: Demo, inputs: Mapping[str, str]) -> Rehearsed:
             config=agent.runner_config,
             inputs=inputs,
             context={"inputs": inputs, "steps": {name: outputs[name] for name in seen}},
-            deadline=plan.start_to_close,
+            deadline=plan.timeouts.start_to_close,
             idempotency_key=f"rehearsal/{path}",
             paths=places(intake.definition.inputs, inputs),
         )

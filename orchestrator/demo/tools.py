@@ -9,6 +9,7 @@ from governance.models import Domain, Reversibility, Risk
 from governance.services import tools
 from orchestrator.runners import approval, checkpoint, supply
 from orchestrator.runners.git import merge
+from orchestrator.runners.release import deploy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ _TOOLS = (
         merge.SCHEMA,
         Risk.HIGH,
         Reversibility.COMPENSABLE,
+    ),
+    _Tool(
+        deploy.SLUG,
+        deploy.NAME,
+        deploy.DESCRIPTION,
+        deploy.SCHEMA,
+        deploy.RISK,
+        deploy.REVERSIBILITY,
     ),
     *(
         _Tool(

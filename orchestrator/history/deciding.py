@@ -96,7 +96,7 @@ def _agent(definition: Definition, past: Sequence[PastStep], ask: Ask) -> str:
     """Return the alias of who does it, in whose name people are asked; nobody for a timer."""
     if ask.kind == "timer":
         return ""
-    if ask.kind == "approval" and ask.agent not in definition.agents:
+    if ask.kind == "approval" and ask.agent not in definition.workers:
         return _asking(definition, past, ask)
     return ask.agent
 
@@ -107,4 +107,4 @@ def _asking(definition: Definition, past: Sequence[PastStep], ask: Ask) -> str:
     worked = [step for step in past if step.kind == "turn" and step.agent and step.order]
     near = [step for step in worked if step.path.startswith(f"{block}/")]
     last = max(near or worked, key=lambda step: step.order, default=None)
-    return last.agent if last else next(iter(definition.agents))
+    return last.agent if last else definition.workers[0]

@@ -24,6 +24,7 @@ _BECOMES: Mapping[str, str] = {
     "step.succeeded": "succeeded",
     "step.failed": "failed",
     "step.rejected": "rejected",
+    "step.timed_out": "timed_out",
     "step.escalated": "escalated",
     "step.cancelled": "cancelled",
     "step.skipped": "skipped",

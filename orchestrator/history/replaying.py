@@ -18,9 +18,10 @@ from orchestrator.history.telling import Told
 from orchestrator.patterns.base import Ask, Finish
 from orchestrator.patterns.changes import Settled, TreeMove
 from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.selection import as_told, from_told, select
 
 _RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.rejected", "run.escalated"})
-_STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.rejected"})
+_STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.rejected", "step.timed_out"})
 _HOLDS = frozenset({"run.paused", "run.timed_out"})
 _NOTHING = "nothing"
 
@@ -47,7 +48,7 @@ class Recorded:
             return self.payload.get("because") == "condition"
         return (
             self.type in _RUN_ENDS
-            or self.type == "step.spared"
+            or self.type in {"step.spared", "agent.selected"}
             or self.type.startswith("block.")
             or "decider" in self.payload
         )
@@ -81,7 +82,8 @@ class Replay:
         if event.type == "run.started":
             self.fold.inputs, self.is_over = event.payload.get("inputs", {}), False
         elif event.is_decided:
-            return self._decided(event)
+            is_choice = event.type == "agent.selected"
+            return self._selected(event) if is_choice else self._decided(event)
         elif event.type in {"run.rolling_back", "run.cancel_requested"}:
             return self._winds_down(event)
         elif event.type in _HOLDS or event.type == "run.resumed":
@@ -96,6 +98,16 @@ class Replay:
         """Say what should have followed the last event, if anything."""
         due = self._next()
         return Difference(seq + 1, _said(due), _NOTHING) if due else None
+
+    def _selected(self, event: Recorded) -> Difference | None:
+        """Choose again, from the candidates that are recorded, who fills a slot."""
+        slot, candidates = str(event.payload.get("slot", "")), from_told(event.payload)
+        choice = select(self.definition.slots[slot], candidates)
+        due = Told(event.type, as_told(slot, candidates, choice))
+        if not _is_told(due, event):
+            return Difference(event.seq, _said(due), _said(Told(event.type, event.payload)))
+        self.decided += 1
+        return None
 
     def _winds_down(self, event: Recorded) -> Difference | None:
         """Take over that the run ends: a person or the clock said so, or it has to follow."""

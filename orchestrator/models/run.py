@@ -96,6 +96,9 @@ class Run(models.Model):
     `ending` is the state that a run has once it is wound down and rolled back, `ending_code` and
     `ending_detail` its cause; they are set when the end begins. `cancel_*` and `pause_*` say who
     asked for it and why; a second request to cancel is answered with the id of the first.
+    `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
+    inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
+    `version` moves on whenever somebody takes hold of the run to change it or its steps.
     `is_budget_lent` says that the run gave back what it held while it waits for people.
     """
 
@@ -108,6 +111,10 @@ class Run(models.Model):
     state = models.CharField(max_length=16, choices=RunState, default=RunState.PENDING)
     inputs = models.JSONField()
     input_digest = models.CharField(max_length=64)
+    goal = models.TextField(blank=True)
+    constraints = models.JSONField(default=list, blank=True)
+    success_criteria = models.JSONField(default=list, blank=True)
+    pinned_agents = models.JSONField(default=dict, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     rollback = models.CharField(max_length=16, choices=Rollback, default=Rollback.NOT_NEEDED)
@@ -125,6 +132,7 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     pause_reason = models.TextField(blank=True)
+    version = models.PositiveBigIntegerField(default=0)
     is_budget_lent = models.BooleanField(default=False)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)

@@ -106,7 +106,8 @@ class Step(models.Model):
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `conversation` is what an agent left to itself
     for the turn after the action (`kept`), and what the tool answered (`outcome`). `attempts`
-    counts failed tries of the present phase, `crash_count` lost workers. Leases and `not_before`
+    counts failed tries of the present phase, `crash_count` lost workers. `start_by` and
+    `close_by` are when the file's timeouts for waiting and for everything pass. Leases and times
     compare with the database's clock.
 
     A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
@@ -132,6 +133,9 @@ class Step(models.Model):
     lease_owner = models.CharField(max_length=120, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    start_by = models.DateTimeField(null=True, blank=True)
+    close_by = models.DateTimeField(null=True, blank=True)
     rung_at = models.DateTimeField(null=True, blank=True)
     action = models.ForeignKey(
         Action, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

@@ -34,6 +34,7 @@ class PlannedStep:
     needs: Sequence[str] = ()
     on_reject: str = "stop"
     on_failure: str = "escalate"
+    on_timeout: str = ""
     pattern: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     plan: Sequence["PlannedStep"] = ()

@@ -24,7 +24,6 @@ _ENDS = {
     "timed_out": "failed",
     "cancelled": "failed",
 }
-_WENT_WRONG = {"rejected": "rejected", "failed": "failed", "timed_out": "failed"}
 
 
 class Sequential:
@@ -78,7 +77,7 @@ class _Walk:
 
     def _jumps(self, step: PlannedStep, past: PastStep) -> bool:
         """Go back if the step went wrong and may be done over once more; tell the first why."""
-        how = _WENT_WRONG.get(past.state, "")
+        how = _as_declared(step, past)
         jump = step.jumps.get(how)
         if jump is None or self.jumps[step.path, how] >= jump.max:
             return False
@@ -89,8 +88,14 @@ class _Walk:
         return True
 
 
+def _as_declared(step: PlannedStep, past: PastStep) -> str:
+    """Return how the step went wrong; a timeout of which nothing is said is a failure."""
+    return "failed" if past.state == "timed_out" and not step.on_timeout else past.state
+
+
 def _is_forgiven(step: PlannedStep, past: PastStep) -> bool:
-    return step.on_failure == "continue" and past.state in {"failed", "timed_out"}
+    chosen = {"failed": step.on_failure, "timed_out": step.on_timeout}
+    return chosen.get(_as_declared(step, past)) == "continue"
 
 
 def _stopped_at(step: PlannedStep, past: PastStep) -> Move:

@@ -176,6 +176,8 @@ def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:
     """Let a failed block ask a person, if the file says so; as an agent's step does."""
     if not step.pattern or isinstance(move, Wait) or move.state not in {"failed", "timed_out"}:
         return move
+    if move.state == "timed_out" and step.on_timeout:
+        return move
     return replace(move, state="escalated") if step.on_failure == "escalate" else move
 
 

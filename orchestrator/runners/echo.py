@@ -17,7 +17,6 @@ class EchoRunner:
 
     def run(self, request: AgentRequest, heartbeat: Heartbeat) -> AgentResult:
         """Return at once what inputs and configuration say."""
-        heartbeat()
         config = request.config
         return AgentResult(
             output={**request.inputs, **config.get("output", {})},

@@ -37,6 +37,11 @@ def runner_for(name: str) -> tuple[Runner, str]:
         raise AgentFailedError("unknown_runner", detail, retryable=False) from None
 
 
+def description_of(name: str) -> str:
+    """Return what to record of the runner; nothing when none has the name."""
+    return runners()[name][1] if name in runners() else ""
+
+
 def _plugins() -> Iterator[tuple[Runner, str]]:
     for point in entry_points(group=GROUP):
         plugin = _loaded(point)

@@ -1,7 +1,7 @@
 """What a run's page shows, as frozen values: times are offsets from the run's start."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -164,6 +164,7 @@ class RunView:
     effects: Sequence[EffectRow]
     exhibits: Sequence[ExhibitRow]
     statement: Sequence[Fate] = ()
+    brief: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,14 @@ def _view(run: Run, seq: int) -> RunView:
         gates=gates,
         effects=effects,
         exhibits=_exhibits(run),
+        brief=_brief(run),
         statement=statement_of(run.pk) if effects and _may_be_undone(run) else (),
     )
+
+
+def _brief(run: Run) -> dict[str, Any]:
+    lists = {"constraints": run.constraints, "success_criteria": run.success_criteria}
+    return {name: part for name, part in {"goal": run.goal, **lists}.items() if part}
 
 
 def _may_be_undone(run: Run) -> bool:

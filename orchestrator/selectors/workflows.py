@@ -17,7 +17,7 @@ from orchestrator.selectors.workflow_view import (
     WorkflowView,
 )
 from orchestrator.workflow.blocks import agents_in
-from orchestrator.workflow.definition import Definition, from_plain
+from orchestrator.workflow.definition import Definition, StepPlan, from_plain
 
 
 def page_for(person: Any, *, before: str = "", limit: int = 50) -> WorkflowPage:
@@ -70,7 +70,7 @@ def _steps(workflow: Workflow, definition: Definition) -> list[WorkflowStepRow]:
             WorkflowStepRow(
                 id=step.id,
                 pattern=step.pattern,
-                agent=", ".join(filter(None, named)),
+                agent=", ".join(filter(None, [*named, *_slots(definition, step)])),
                 ref=", ".join(f"{ref.slug}@{ref.version}" for ref in refs),
                 needs=step.needs,
                 checkpoints=[rule.message for rule in step.checkpoint],
@@ -78,6 +78,13 @@ def _steps(workflow: Workflow, definition: Definition) -> list[WorkflowStepRow]:
             )
         )
     return rows
+
+
+def _slots(definition: Definition, step: StepPlan) -> list[str]:
+    """Say what the slots of a step ask for; who fills them is chosen when a run starts."""
+    found = [definition.slots[alias] for alias in sorted(agents_in(step) & set(definition.slots))]
+    words = _("whoever can do %(what)s")
+    return [words % {"what": ", ".join(slot.capabilities)} for slot in found]
 
 
 def _row(workflow: Workflow) -> WorkflowRow:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
-from django.conf import settings
 from django.db import DatabaseError, connection
 
 from orchestrator.runners.base import TurnLostError
@@ -34,19 +33,25 @@ def beating(claim: Claim) -> Iterator[None]:
         thread.join()
 
 
+def beat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
+    """Prolong the claim now; a database that is away for a moment costs nobody the work done.
+
+    Raises TurnLostError. The next beat connects anew, and whether the claim outlived the outage
+    is said by the transaction that takes the result over.
+    """
+    try:
+        claims.heartbeat(claim, agent_must_be_active=agent_must_be_active)
+    except DatabaseError as error:
+        logger.warning("the claim on step %s was not prolonged: %s", claim.step_id, error)
+        connection.close()
+
+
 def _beat(claim: Claim, stop: Event) -> None:
-    pause = settings.CLAIM_LEASE_SECONDS / BEATS_PER_LEASE
+    pause = claim.lease.total_seconds() / BEATS_PER_LEASE
     try:
         while not stop.wait(pause):
-            _once(claim)
+            beat(claim)
     except TurnLostError as lost:
         logger.warning("%s", lost)
     finally:
         connection.close()
-
-
-def _once(claim: Claim) -> None:
-    try:
-        claims.heartbeat(claim)
-    except DatabaseError as error:
-        logger.warning("the claim on step %s was not prolonged: %s", claim.step_id, error)

@@ -7,6 +7,7 @@ from uuid import UUID
 from orchestrator.history.places import blocks_around
 from orchestrator.models import Step, StepState
 from orchestrator.services import shared_state
+from orchestrator.services.briefs import Brief
 from orchestrator.services.sources import source_of
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.planning import (
@@ -59,8 +60,11 @@ def _done(run_id: UUID, names: Collection[str], at: str) -> dict[str, Step]:
 
 def _shown(step: Step, definition: Definition, seen: Mapping[str, Step]) -> dict[str, Any]:
     keys = granted_state(definition, step.path)
+    run = step.run
+    brief = Brief(run.goal, run.constraints, run.success_criteria).as_json()
     return {
-        "inputs": step.run.inputs,
+        "inputs": run.inputs,
+        **brief,
         "steps": {name: _with_source(found) for name, found in seen.items()},
         **({"state": shared_state.seen(step, definition, keys)} if keys else {}),
         **({"note": step.note} if step.note else {}),

@@ -7,6 +7,7 @@ effect stands in flight, and whoever claims the step next reads in the recovery 
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from orchestrator.services import (
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.reconnecting import written
 
 # What a moment later may be otherwise; the warrant still stands.
 _PASSING = frozenset({"fact_unavailable", "warrant_not_usable"})
@@ -117,7 +119,7 @@ def _perform(claim: Claim, step: Step, effect: Effect) -> None:
         logger.exception("tool %s failed in step %s", action.tool_id, step.pk)
         _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
     else:
-        _finish(claim, effect, response)
+        written(partial(_finish, claim, effect, response))
 
 
 def _recover(claim: Claim, step: Step, effect: Effect) -> None:

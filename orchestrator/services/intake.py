@@ -11,6 +11,8 @@ from audit.canonical import digest
 from governance.models import Agent, Lifecycle
 from governance.refusals import Invalid
 from orchestrator.models import Workflow
+from orchestrator.services.briefs import NOTHING, Brief
+from orchestrator.services.selection import Filled, fill, pinned, refs_of
 from orchestrator.services.step_rows import Planned
 from orchestrator.workflow.definition import AgentRef, Definition, from_plain
 from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
@@ -21,23 +23,34 @@ from orchestrator.workflow.shape import input_validator, shortened
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a run is made of, once it was found in order. `steps` are its outermost ones."""
+    """What a run is made of, once it was found in order. `steps` are its outermost ones.
+
+    `input_digest` covers everything that the initiator gave.
+    """
 
     definition: Definition
     inputs: Mapping[str, Any]
     input_digest: str
     steps: Sequence[Planned]
+    filled: Sequence[Filled]
+    brief: Mapping[str, Any]
 
 
-def prepare(*, workflow: Workflow, inputs: Mapping[str, Any]) -> Intake:
+def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOTHING) -> Intake:
     """Check what a run of `workflow` would be made of; nothing is written.
 
-    Raises Invalid with every wrong input by JSON pointer, or naming the agents that cannot work.
+    Raises Invalid with every wrong input or field of the brief by JSON pointer, or naming the
+    agents that cannot work and the slots that nobody can fill.
     """
+    brief.check()
     definition = from_plain(workflow.definition)
     complete = _checked(definition, inputs)
-    agents = _agents(workflow, definition)
-    return Intake(definition, complete, digest(complete), _laid_out(definition, agents))
+    filled = fill(workflow.domain_id, definition)
+    agents = _agents(workflow, refs_of(definition, pinned(filled)))
+    laid_out = _laid_out(definition, agents)
+    said = brief.as_json()
+    asked = digest({"inputs": complete, **said} if said else complete)
+    return Intake(definition, complete, asked, laid_out, filled, said)
 
 
 def _checked(definition: Definition, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,9 +84,8 @@ def _invalid(errors: list[dict[str, str]]) -> Invalid:
     return Invalid("invalid_inputs", detail % {"errors": said}, errors=errors)
 
 
-def agents_of(domain_id: UUID, definition: Definition) -> dict[str, Agent]:
-    """Return the registered agent of every alias of the file that has one, in service or not."""
-    refs = definition.agents
+def agents_of(domain_id: UUID, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
+    """Return the registered agent of every alias that has one, in service or not."""
     found = {
         (agent.slug, agent.version): agent
         for agent in Agent.objects.filter(
@@ -83,11 +95,11 @@ def agents_of(domain_id: UUID, definition: Definition) -> dict[str, Agent]:
     return {alias: found[_key(ref)] for alias, ref in refs.items() if _key(ref) in found}
 
 
-def _agents(workflow: Workflow, definition: Definition) -> dict[str, Agent]:
-    agents = agents_of(workflow.domain_id, definition)
+def _agents(workflow: Workflow, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
+    agents = agents_of(workflow.domain_id, refs)
     missing = [
         {"pointer": pointer(["agents", alias]), "detail": f"{ref.slug}@{ref.version}"}
-        for alias, ref in definition.agents.items()
+        for alias, ref in refs.items()
         if alias not in agents or agents[alias].lifecycle != Lifecycle.ACTIVE
     ]
     if missing:

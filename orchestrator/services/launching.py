@@ -14,6 +14,7 @@ from governance.refusals import Refusal
 from governance.selectors import people
 from orchestrator.models import Run
 from orchestrator.services import runs, workflow_files, workflows
+from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.workflow_files import WorkflowFile
 from orchestrator.workflow.inputs import from_text, paths_in
 from orchestrator.workflow.loading import parse, refused_at
@@ -24,7 +25,12 @@ CONSOLE = Actor.system("console")
 
 
 def launch(
-    *, path: Path, texts: Mapping[str, str], initiator: Person, domain_slug: str = ""
+    *,
+    path: Path,
+    texts: Mapping[str, str],
+    initiator: Person,
+    domain_slug: str = "",
+    brief: Brief = NOTHING,
 ) -> Run:
     """Save the workflow in the file and start a run of it on the initiator's behalf.
 
@@ -39,7 +45,7 @@ def launch(
         inputs[name] = str(Path(texts[name]).expanduser().resolve())
     domain = _domain(initiator, domain_slug)
     try:
-        return _launched(file, inputs, initiator, domain)
+        return _launched(file, inputs, initiator, domain, brief)
     except Refusal as refusal:
         found = list(_places(refusal))
         if not found:
@@ -48,7 +54,11 @@ def launch(
 
 
 def _launched(
-    file: WorkflowFile, inputs: Mapping[str, Any], initiator: Person, domain: Domain
+    file: WorkflowFile,
+    inputs: Mapping[str, Any],
+    initiator: Person,
+    domain: Domain,
+    brief: Brief,
 ) -> Run:
     with recording():
         workflow = workflows.save(
@@ -63,6 +73,7 @@ def _launched(
             initiator=initiator,
             inputs=inputs,
             dedupe_key=uuid.uuid4().hex,
+            brief=brief,
             actor=CONSOLE,
         )
 
@@ -71,7 +82,9 @@ def _places(refusal: Refusal) -> Iterator[tuple[Place, str]]:
     """Yield where the file declares a refused run's agents and inputs, and what is wrong."""
     for error in refusal.extra.get("errors", ()):
         parts = [unescaped(part) for part in error["pointer"].split("/")[1:]]
-        if refusal.code == "unknown_agent":
+        if refusal.code == "no_agent":
+            yield tuple(parts), _("nobody can fill the slot: %(why)s") % {"why": error["detail"]}
+        elif refusal.code == "unknown_agent":
             message = _("no active agent is registered as %(ref)s") % {"ref": error["detail"]}
             yield tuple(parts), message
         elif refusal.code == "invalid_inputs":

@@ -8,18 +8,19 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from governance.budgeting.answers import Held
 from governance.models import Effect, EffectState, Gate, GateState
 from governance.services import gates
 from orchestrator.history import telling
 from orchestrator.history.places import Key
-from orchestrator.models import AttemptKind, Run, Step, StepKind, StepState
+from orchestrator.models import AttemptKind, Run, RunState, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
 from orchestrator.patterns.changes import Settled, TreeMove
-from orchestrator.services import claims, steps
+from orchestrator.services import claims, spending, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
-from orchestrator.services.spending import NoBudgetError
+from orchestrator.services.selection import refs_of
 from orchestrator.services.step_rows import Asked
 from orchestrator.workflow.definition import Definition
 
@@ -109,21 +110,34 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
     for ask in start.steps:
         _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
     work = [step for step in ready if step.kind != StepKind.TIMER]
-    if not worker or not work:
+    if not worker or not work or run.state != RunState.RUNNING:
         steps.ring_all(work)
         return None
     first, *others = work
     steps.ring_all(others)
-    try:
-        return claims.claim(step_id=first.pk, kind=AttemptKind.TURN, worker=worker)
-    except NoBudgetError:
-        # The worker that is rung finds the same, and sets the step aside.
-        steps.ring_all([first])
-        return None
+    return _taken(run, first, worker)
+
+
+def _taken(run: Run, step: Step, worker: str) -> Claim | None:
+    """Take a step that nobody else can have yet, unless the run has no budget for it.
+
+    Then the worker that is rung finds the same, and sets the step aside.
+    """
+    step.run, epoch = run, step.epoch + 1
+    answer = spending.draw(step, AttemptKind.TURN, epoch=epoch)
+    if isinstance(answer, Held):
+        claim = claims.taken(
+            step_id=step.pk, kind=AttemptKind.TURN, worker=worker, run=run, drawn=answer
+        )
+        if claim is not None:
+            return claim
+        spending.let_go(step, answer, epoch=epoch)
+    steps.ring_all([step])
+    return None
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:
-    agents = agents_of(run.domain_id, definition)
+    agents = agents_of(run.domain_id, refs_of(definition, run.pinned_agents))
     return [Asked(ask, agents[ask.agent] if ask.agent else None) for ask in asks]
 
 

@@ -15,7 +15,7 @@ from audit.types import Actor
 from governance.models import Person
 from governance.refusals import Refusal
 from orchestrator.models import PauseMode, Run, RunState, StepState
-from orchestrator.services import claims, runs, steps
+from orchestrator.services import claims, runs, steps, timeouts
 from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
@@ -54,6 +54,7 @@ def resume(*, run_id: UUID, person: Person, reason: str) -> Run:
                 raise Refusal("not_paused", _("The run is not paused, so it cannot be resumed."))
             move(run, RunState.RUNNING, **_UNPAUSED)
             tell_run(run, "run.resumed", Actor.person(person.pk), reason=reason)
+            timeouts.restart_the_clock(run_id)
             for step in run.steps.filter(state=StepState.READY).order_by("position"):
                 steps.ring(step)
             runs.advance(run_id=run_id)

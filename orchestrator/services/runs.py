@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
@@ -35,12 +37,14 @@ from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import moves, rollback, shortage, spending, steps
+from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
 from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
 from orchestrator.services.run_states import move as _move
+from orchestrator.services.selection import Filled, pinned, tell
 from orchestrator.services.shared_state import values_of
 from orchestrator.workflow.definition import Definition
 
@@ -58,23 +62,25 @@ def start(
     initiator: Person,
     inputs: Mapping[str, Any],
     dedupe_key: str,
+    brief: Brief = NOTHING,
     actor: Actor | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    It begins once every budget above it holds what it may use; until then it is pending. Raises
-    Invalid with every wrong input by JSON pointer, or naming the agents that cannot work, and
-    Refusal with `budget_exhausted` where no waiting would help.
+    `brief` is what its agents are told beside the inputs. The run begins once every budget above
+    it holds what it may use, and is pending until then. Raises Invalid with everything wrong by
+    JSON pointer, or naming the agents that cannot work, and Refusal with `budget_exhausted` where
+    no waiting would help.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
-    intake = prepare(workflow=workflow, inputs=inputs)
+    intake = prepare(workflow=workflow, inputs=inputs, brief=brief)
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
             run = known or _create(workflow, initiator, intake, dedupe_key)
             if not known:
-                _ask_for_budget(run, intake.definition, actor or Actor.person(initiator.pk))
+                _ask_for_budget(run, intake, actor or Actor.person(initiator.pk))
     except IntegrityError:
         run = Run.objects.get(dedupe_key=dedupe_key)
     if (run.workflow_id, run.input_digest) != (workflow.pk, intake.input_digest):
@@ -85,8 +91,11 @@ def start(
 
 
 def lock(run_id: UUID) -> Run:
-    """Return the run, locked where the database locks rows: the first lock of every use case."""
-    return Run.objects.select_for_update().get(pk=run_id)
+    """Return the run, held until the transaction ends: the first lock of every use case."""
+    run = statements.taken(Run, {"pk": run_id}, {"version": F("version") + 1})
+    if run is None:
+        raise Run.DoesNotExist(str(run_id))
+    return run
 
 
 def admit(*, run_id: UUID) -> bool:
@@ -115,24 +124,27 @@ def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
     the same transaction; otherwise somebody is rung for it.
     """
     with recording():
-        run = lock(run_id)
-        if run.state in RUN_ENDING:
-            rollback.proceed(run)
-        if run.state not in _GOES_ON:
-            return None
-        definition = definition_of(run.workflow_id)
-        past = moves.past_of(run)
-        if shortage.wake(run, past):
-            return advance(run_id=run_id, worker=worker)
-        charges = spending.charges_of(run) if definition.limits_blocks else {}
-        state = values_of(run, definition)
-        move = next_move(definition, past, run.inputs, state, charges=charges)
-        leaves = _leaves(move, past)
-        if any(step.state in AT_WORK for step in leaves):
-            _go_to_work(run)
-        taken = moves.make(run, definition, move, worker)
-        _settle(run, definition, move, leaves)
-        return taken
+        return go_on(lock(run_id), worker)
+
+
+def go_on(run: Run, worker: str = "") -> Claim | None:
+    """Make the next move of a run that the caller's transaction has locked."""
+    if run.state in RUN_ENDING:
+        rollback.proceed(run)
+    if run.state not in _GOES_ON:
+        return None
+    definition = definition_of(run.workflow_id)
+    past = moves.past_of(run)
+    if shortage.wake(run, past):
+        return go_on(run, worker)
+    charges = spending.charges_of(run) if definition.limits_blocks else {}
+    move = next_move(definition, past, run.inputs, values_of(run, definition), charges=charges)
+    leaves = _leaves(move, past)
+    if any(step.state in AT_WORK for step in leaves):
+        _go_to_work(run)
+    taken = moves.make(run, definition, move, worker)
+    _settle(run, definition, move, leaves)
+    return taken
 
 
 def time_out(*, run_id: UUID) -> bool:
@@ -158,6 +170,8 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         initiator=initiator,
         inputs=dict(intake.inputs),
         input_digest=intake.input_digest,
+        pinned_agents=pinned(intake.filled),
+        **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
     )
@@ -165,24 +179,26 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
     return run
 
 
-def _ask_for_budget(run: Run, definition: Definition, actor: Actor) -> None:
-    answer = spending.ask_for_run(run, definition)
+def _ask_for_budget(run: Run, intake: Intake, actor: Actor) -> None:
+    answer = spending.ask_for_run(run, intake.definition)
     if isinstance(answer, Held):
-        _begin(run, actor)
+        _begin(run, actor, intake.filled)
     elif isinstance(answer, Exhausted):
         budgets.refuse_short(answer)
     else:
+        tell(run, intake.filled)
         tell_run(run, "run.waiting", ENGINE, reason=StepState.AWAITING_BUDGET.value)
 
 
-def _begin(run: Run, actor: Actor) -> None:
-    _admit(run, actor)
+def _begin(run: Run, actor: Actor, filled: Sequence[Filled] = ()) -> None:
+    _admit(run, actor, filled)
     advance(run_id=run.pk)
 
 
-def _admit(run: Run, actor: Actor) -> None:
+def _admit(run: Run, actor: Actor, filled: Sequence[Filled]) -> None:
     _move(run, RunState.RUNNING, started_at=Now())
     name, version = run.workflow.name, run.workflow.version
+    brief = Brief(run.goal, run.constraints, run.success_criteria).as_json()
     tell_run(
         run,
         "run.started",
@@ -191,7 +207,9 @@ def _admit(run: Run, actor: Actor) -> None:
         version=version,
         definition=digest(run.workflow.definition),
         inputs=dict(run.inputs),
+        **({"brief": brief} if brief else {}),
     )
+    tell(run, filled)
 
 
 def _leaves(move: TreeMove, past: Sequence[PastStep]) -> list[PastStep]:

@@ -83,12 +83,15 @@ def let_go(step: Step, held: Held, *, epoch: int) -> None:
     holdings.settle(run_id=step.run_id, step_id=step.pk, epoch=epoch, held=held, used={})
 
 
-def settle(step: Step, epoch: int, held: Held, usage: Usage, *, seconds: float) -> Charged:
+def settle(
+    step: Step, epoch: int, held: Held, usage: Usage, *, seconds: float, is_done: bool = True
+) -> Charged:
     """Charge an attempt for what its runner says it used; joins the commit of the turn.
 
-    Tokens of a model whose price nobody knows cost all the money that was held.
+    Tokens of a model whose price nobody knows cost all the money that was held. A turn that is
+    done and of which its runner says nothing costs what its agent declared.
     """
-    charged = _charged(step, held, usage, seconds)
+    charged = _charged(step, held, usage, seconds, is_done=is_done)
     _settle(step, epoch, held, charged)
     return charged
 
@@ -171,24 +174,37 @@ def _guesses(
     most = reported(config, "max_output_tokens")
     cost = cost_of(model, input_tokens=given, output_tokens=most) if most and model else None
     return {
-        "micro_usd": cost or settings.BUDGET_STEP_MICRO_USD,
+        "micro_usd": cost or _declared_price(step) or settings.BUDGET_STEP_MICRO_USD,
         "tokens": given + most,
         "tool_calls": reported(config, "max_tool_calls") or settings.BUDGET_STEP_TOOL_CALLS,
-        "compute_seconds": ceil(definition.step(step.path).start_to_close.total_seconds()),
+        "compute_seconds": ceil(
+            definition.step(step.path).timeouts.start_to_close.total_seconds()
+        ),
     }
 
 
-def _charged(step: Step, held: Held, usage: Usage, seconds: float) -> Charged:
-    given, made = reported(usage, "input_tokens"), reported(usage, "output_tokens")
-    used = {"tokens": given + made, "tool_calls": reported(usage, "tool_calls")}
+def _charged(step: Step, held: Held, usage: Usage, seconds: float, *, is_done: bool) -> Charged:
+    tokens = reported(usage, "input_tokens") + reported(usage, "output_tokens")
+    used = {"tokens": tokens, "tool_calls": reported(usage, "tool_calls")}
     if "compute_seconds" in held.amounts:
         used["compute_seconds"] = ceil(seconds)
-    cost = reported(usage, "micro_usd") or (0 if not given + made else None)
-    if cost is None:
-        model = _text(usage.get("model")) or _text(_config(step).get("model"))
-        cost = cost_of(model, input_tokens=given, output_tokens=made)
-    known = cost if cost is not None else held.amounts.get("micro_usd", 0)
-    return Charged({**used, "micro_usd": known})
+    cost = reported(usage, "micro_usd")
+    if tokens and not cost:
+        cost = _cost(step, held, usage)
+    elif is_done and not cost:
+        cost = _declared_price(step)
+    return Charged({**used, "micro_usd": cost})
+
+
+def _cost(step: Step, held: Held, usage: Usage) -> int:
+    model = _text(usage.get("model")) or _text(_config(step).get("model"))
+    given, made = reported(usage, "input_tokens"), reported(usage, "output_tokens")
+    cost = cost_of(model, input_tokens=given, output_tokens=made)
+    return held.amounts.get("micro_usd", 0) if cost is None else cost
+
+
+def _declared_price(step: Step) -> int:
+    return (step.agent.price_micro_usd if step.agent else None) or 0
 
 
 def _settle(step: Step, epoch: int, held: Held, charged: Charged) -> None:

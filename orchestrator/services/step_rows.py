@@ -10,6 +10,8 @@ from governance.models import Agent, Effect
 from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
+from orchestrator.services import timing
+from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
 
@@ -65,9 +67,17 @@ def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
 
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
     """Return new rows, not saved yet. A timer is never ready: it runs until its time has come."""
+    if not asked:
+        return []
     places = _places(run, [one.ask.path for one in asked])
+    definition = definition_of(run.workflow_id)
     return [
-        Step(run=run, position=places[_outermost(one.ask.path)], **_fields(one, state))
+        Step(
+            run=run,
+            position=places[_outermost(one.ask.path)],
+            **_fields(one, state),
+            **(timing.times_of(definition, one.ask.path) if state == StepState.READY else {}),
+        )
         for one in asked
     ]
 

@@ -11,29 +11,28 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.doorbell import ring_worker
 from audit.types import Actor
-from governance.models import Action, Effect, EffectState
+from governance.models import Action, Effect
 from governance.refusals import Refusal
 from orchestrator.models import (
     BLOCK_TRANSITIONS,
     MOST_HUMAN_RETRIES,
-    RUN_ENDING,
     STEP_FINAL,
     STEP_TRANSITIONS,
     Run,
-    RunState,
     Step,
     StepKind,
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import shared_state
+from orchestrator.services import claimable, shared_state, timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -60,7 +59,7 @@ _ANY = Q()
 
 def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
     """Create the steps of the run's outermost sequence, blocked, in the order of the file."""
-    Step.objects.bulk_create(planned_rows(run, plan))
+    statements.inserted(planned_rows(run, plan))
 
 
 def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
@@ -74,7 +73,7 @@ def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
         step, task = waiting[one.ask.path, one.ask.iteration], as_stored(dict(one.ask.task))
         _move(step, StepState.READY, task=task, agent=one.agent, alias=one.ask.agent)
     fresh = fresh_rows(run, [one for one in asked if one not in known], StepState.READY)
-    Step.objects.bulk_create(fresh, batch_size=MOST_AT_ONCE)
+    statements.inserted(fresh)
     return [*waiting.values(), *fresh]
 
 
@@ -87,7 +86,7 @@ def begin(run: Run, ask: Ask) -> Step:
         Step.objects.bulk_create([step])
     else:
         _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)))
-    Step.objects.filter(pk=step.pk).update(started_at=Now())
+    statements.changed(Step, {"pk": step.pk}, {"started_at": Now()})
     return step
 
 
@@ -134,45 +133,43 @@ def ring_all(found: Sequence[Step]) -> None:
     A worker takes the steps of its slice one by one; what it does not come to in time the sweep
     rings for again, step by step.
     """
+    if not found:
+        return
     Step.objects.filter(pk__in=[step.pk for step in found]).update(rung_at=Now())
     size = min(MOST_AT_ONCE, ceil(len(found) / BELLS)) or 1
     for first in range(0, len(found), size):
         ring_worker(TURN_TASK, *(step.pk for step in found[first : first + size]))
 
 
-def seize(*, step_id: UUID, for_execution: bool, worker: str) -> bool:
-    """Take a ready step of a running run for `worker`, or return False and change nothing.
+def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
+    """Take a ready step of a running run for `worker`, or return None and change nothing.
 
     While a run is ending nothing begins, but an effect that is in flight is settled.
     """
-    runs = Run.objects.filter(pk=OuterRef("run_id"))
-    goes_on = Q(Exists(runs.filter(state=RunState.RUNNING)))
-    if for_execution:
-        in_flight = Effect.objects.filter(action=OuterRef("action"), state=EffectState.IN_FLIGHT)
-        goes_on |= Q(Exists(runs.filter(state__in=RUN_ENDING)), Exists(in_flight))
     return _seize(
-        step_id, Q(goes_on, action__isnull=not for_execution, undoes__isnull=True), worker
+        step_id, claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN, worker
     )
 
 
-def seize_undo(*, step_id: UUID, worker: str) -> bool:
-    """Take a ready compensation step of a run that is rolled back, or return False."""
-    runs = Run.objects.filter(pk=OuterRef("run_id"), state=RunState.COMPENSATING)
-    return _seize(step_id, Q(Exists(runs), undoes__isnull=False), worker)
+def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
+    """Take a ready compensation step of a run that is rolled back, or return None."""
+    return _seize(step_id, claimable.FOR_AN_UNDO, worker)
 
 
-def _seize(step_id: UUID, which: Q, worker: str) -> bool:
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    free = Step.objects.filter(due, which, pk=step_id, state=StepState.READY)
-    return bool(
-        free.update(
-            state=StepState.RUNNING,
-            epoch=F("epoch") + 1,
-            lease_owner=worker,
-            lease_expires_at=Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
-            started_at=Coalesce(F("started_at"), Now()),
+def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
+    return statements.taken(
+        Step,
+        {"pk": step_id, "state": StepState.READY},
+        {
+            "state": StepState.RUNNING,
+            "epoch": F("epoch") + 1,
+            "lease_owner": worker,
+            "lease_expires_at": Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
+            "claimed_at": Now(),
+            "started_at": Coalesce(F("started_at"), Now()),
             **_CLEARED,
-        )
+        },
+        only=f"{claimable.due()} AND {which}",
     )
 
 
@@ -238,20 +235,22 @@ def resume(step: Step) -> None:
 def reject(step: Step, code: str, detail: str) -> None:
     """End a step whose action people did not approve."""
     _end(step, StepState.REJECTED, code, detail)
-    tell_step(step, "step.rejected", ENGINE, code=code, detail=detail)
 
 
 def fail(step: Step, code: str, detail: str, actor: Actor = ENGINE) -> None:
     """End a step that another attempt cannot help."""
-    _end(step, StepState.FAILED, code, detail)
-    tell_step(step, "step.failed", actor, code=code, detail=detail)
+    _end(step, StepState.FAILED, code, detail, actor)
 
 
 def escalate(step: Step, code: str, detail: str) -> None:
     """Stop trying and leave the step to a person."""
-    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
-    _move(step, StepState.ESCALATED, **why, **_LET_GO)
+    _move(step, StepState.ESCALATED, error_code=code, error_detail=detail, **_LET_GO)
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
+
+
+def time_out(step: Step, code: str, detail: str) -> None:
+    """End a step whose time is used up; what follows the file says with `on_timeout`."""
+    _end(step, StepState.TIMED_OUT, code, detail)
 
 
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
@@ -335,7 +334,8 @@ def take_up(
         detail = _("Step %(path)s was begun again %(count)d times; decide otherwise about it.")
         words = {"path": step.path, "count": step.human_retries}
         raise Refusal("too_many_retries", detail % words)
-    fresh = {**_NEW_PHASE, **_CLEARED, "human_retries": retries}
+    times = timing.times_again(step, anew=True)
+    fresh = {**_NEW_PHASE, **_CLEARED, **times, "human_retries": retries}
     _move(step, StepState.READY, **fresh, **(changes or {}))
     tell_step(step, event, actor, **payload)
 
@@ -360,7 +360,7 @@ def begin_undo(step: Step) -> None:
 
 def ring(step: Step) -> None:
     """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
-    Step.objects.filter(pk=step.pk).update(rung_at=Now())
+    statements.changed(Step, {"pk": step.pk}, {"rung_at": Now()})
     task = EXECUTION_TASK if step.action_id else TURN_TASK
     ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)
 
@@ -371,9 +371,9 @@ def _next_order(run_id: UUID) -> int:
     return int(last or 0) + 1
 
 
-def _end(step: Step, to: StepState, code: str, detail: str) -> None:
-    why: dict[str, Any] = {"error_code": code, "error_detail": detail}
-    _move(step, to, finished_at=Now(), **why, **_LET_GO)
+def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:
+    _move(step, to, finished_at=Now(), error_code=code, error_detail=detail, **_LET_GO)
+    tell_step(step, f"step.{to.value}", actor, code=code, detail=detail)
 
 
 def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
@@ -383,10 +383,17 @@ def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
         detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
         raise Refusal("illegal_transition", detail % words)
+    if to == StepState.READY:
+        changes = {**timing.times_again(step), **changes}
     if to in STEP_FINAL:
         changes["order"] = _next_order(step.run_id)
-    same = Step.objects.filter(only, pk=step.pk, state=step.state, epoch=step.epoch)
-    if same.update(state=to, **changes) != 1:
+    same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}
+    values = {"state": to, **changes}
+    if only:
+        moved = Step.objects.filter(only, **same).update(**values)
+    else:
+        moved = statements.changed(Step, same, values)
+    if moved != 1:
         detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
         raise Refusal("step_moved", detail)
     step.state = to

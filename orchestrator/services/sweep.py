@@ -37,6 +37,7 @@ from orchestrator.services import (
     runs,
     steps,
     supplying,
+    timeouts,
 )
 from orchestrator.services.history import ENGINE
 
@@ -48,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
 
     reclaimed: int
     elapsed: int
@@ -57,6 +58,8 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    ended: int
+    stopped: int
     admitted: int
     charged: int
     funded: int
@@ -74,6 +77,8 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        ended=_each(timeouts.overdue(), timeouts.end),
+        stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         charged=_each(budgeting.unverified(), budgeting.charge_unverified),
         closed=_each(budgeting.unsettled_runs(), budgeting.close),
         admitted=_each(holdings.next_waiting(), _admit),

@@ -7,6 +7,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 import logging
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -41,17 +42,20 @@ from orchestrator.services import (
     spending,
     steps,
 )
-from orchestrator.services.beating import beating
+from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
+from orchestrator.services.reconnecting import written
 from orchestrator.services.spending import Charged, NoBudgetError, Usage
 from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.checkpoints import Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
+
+LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -98,12 +102,13 @@ def take(claim: Claim) -> Claim | None:
             turn = _worked(claim)
         except AgentFailedError as error:
             usage = error.usage
-            return fail(claim, error)
+            return written(partial(fail, claim, error))
         usage = turn.result.usage
         try:
-            return commit(claim, turn)
+            return written(partial(commit, claim, turn))
         except Refusal as no:
-            return fail(claim, AgentFailedError(no.code, no.detail, retryable=False), usage)
+            refused = AgentFailedError(no.code, no.detail, retryable=False, usage=usage)
+            return written(partial(fail, claim, refused))
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
@@ -118,35 +123,38 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
 
     Raises TurnLostError, and then nothing was written. A run that is ending takes nothing more.
     """
-    with recording():
-        runs.lock(claim.run_id)
-        step = claims.held(claim, not_while=RUN_ENDING)
+    with claims.writing(claim), recording():
+        run = runs.lock(claim.run_id)
+        step = claims.as_taken(claim, run, not_while=RUN_ENDING)
         _attach(step, turn.result)
         outcome, usage = _settled(step, turn), turn.result.usage
-        claims.close(claim, outcome, usage=usage, charged=_charged(claim, step, usage))
-        return runs.advance(run_id=claim.run_id, worker=claim.worker)
+        claims.close(
+            claim, outcome, usage=usage, charged=_charged(claim, step, usage, is_done=True)
+        )
+        return runs.go_on(run, claim.worker)
 
 
-def fail(claim: Claim, error: AgentFailedError, usage: Usage | None = None) -> Claim | None:
+def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
     """Write down that the attempt failed, what it cost, and what becomes of step and run."""
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
         failures.settle(step, error)
-        used = usage or error.usage
         claims.close(
             claim,
             AttemptOutcome.FAILED,
             code=error.code,
             detail=error.detail,
-            usage=used,
-            charged=_charged(claim, step, used),
+            usage=error.usage,
+            charged=_charged(claim, step, error.usage, is_done=False),
         )
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
 
 
-def _charged(claim: Claim, step: Step, usage: Usage) -> Charged:
-    return spending.settle(step, claim.epoch, claim.held, usage, seconds=claim.elapsed())
+def _charged(claim: Claim, step: Step, usage: Usage, *, is_done: bool) -> Charged:
+    return spending.settle(
+        step, claim.epoch, claim.budget, usage, seconds=claim.elapsed(), is_done=is_done
+    )
 
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
@@ -168,6 +176,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 
 
 def _attach(step: Step, result: AgentResult) -> None:
+    if not result.exhibits:
+        return
     exhibits.attach_turn(
         domain=step.run.domain,
         run_id=step.run_id,
@@ -181,7 +191,7 @@ def _attach(step: Step, result: AgentResult) -> None:
 
 
 def _worked(claim: Claim) -> Turn:
-    step = Step.objects.select_related("run__initiator", "agent").get(pk=claim.step_id)
+    step = claim.step
     agent = agent_of(step)
     if agent.lifecycle != Lifecycle.ACTIVE:
         detail = _("Agent %(name)s is out of service.") % {"name": agent.name}
@@ -231,7 +241,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         config=agent.runner_config,
         inputs=inputs,
         context=shown,
-        deadline=plan.start_to_close,
+        deadline=plan.timeouts.start_to_close,
         idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
         task=answers.task_of(step),
         paths=places(definition.inputs, step.run.inputs),
@@ -243,10 +253,9 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
-    claims.name_runner(claim, described)
-    beat = partial(claims.heartbeat, claim, agent_must_be_active=True)
+    prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
-        return runner.run(request, beat)
+        result = runner.run(request, prolong)
     except (AgentFailedError, TurnLostError):
         raise
     except Exception as error:
@@ -254,6 +263,10 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
         logger.exception("runner %s failed in step %s", described, step.pk)
         detail = _("The runner failed: %(error)s") % {"error": f"{type(error).__name__}: {error}"}
         raise AgentFailedError("runner_failed", detail, retryable=True) from error
+    if monotonic() - began > LONG_SECONDS:
+        # Whoever was away that long may have to connect anew before anything is written.
+        prolong()
+    return result
 
 
 def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:

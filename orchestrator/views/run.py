@@ -22,6 +22,7 @@ from orchestrator.selectors.checkpoints import judgements_of
 from orchestrator.selectors.escalations import controls_of, packets_of
 from orchestrator.selectors.findings import findings_of
 from orchestrator.selectors.run_view import RunView
+from orchestrator.selectors.selections import selections_of
 from orchestrator.selectors.workflows import visible_workflow
 from orchestrator.views import blocks, steps, story, verbs
 from orchestrator.views.lanes import draw
@@ -65,6 +66,7 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         "counting": counting(),
         "subject": in_short(view.inputs),
         "inputs": in_full(view.inputs),
+        "selections": selections_of(view) if definition.slots else (),
         "elapsed": view.elapsed_ms / 1000,
         "story": story.tell(view, related.approvals),
         "forms": verbs.forms_of(view, controls_of(view, *whose)),

@@ -8,9 +8,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from governance.refusals import Refusal
-from governance.views.forms import PlainForm
+from governance.views.forms import LinesField, PlainForm
+from orchestrator.services.briefs import Brief
 
 PREFIX = "in"
 A_LINE = 200
@@ -53,6 +55,38 @@ class StartForm(PlainForm):
             self.add_error(name, detail)
         if not known:
             self.add_error(None, refusal.detail)
+
+
+class BriefForm(PlainForm):
+    """What the agents are told beside the inputs; all of it may be left out."""
+
+    goal = forms.CharField(
+        label=_lazy("Goal"),
+        required=False,
+        help_text=_lazy("What the run is for, in your words. Every agent of it reads this."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    constraints = LinesField(
+        label=_lazy("Constraints"),
+        required=False,
+        help_text=_lazy("One per line: what has to be kept to on the way."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    success_criteria = LinesField(
+        label=_lazy("Success criteria"),
+        required=False,
+        help_text=_lazy("One per line. Agents read them; the file's own conditions decide."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def brief(self) -> Brief:
+        """Return what was written."""
+        return Brief(**self.cleaned_data)
+
+    def take(self, refusal: Refusal) -> None:
+        """Put what the service refused next to the fields its JSON pointers name."""
+        for error in _errors_of(refusal):
+            self.add_error(_first_name(str(error["pointer"])), str(error["detail"]))
 
 
 class _JsonField(forms.JSONField):

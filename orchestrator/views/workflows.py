@@ -19,7 +19,7 @@ from orchestrator.models import Workflow
 from orchestrator.selectors import workflows as selector
 from orchestrator.selectors.workflow_view import WorkflowStepRow, WorkflowView
 from orchestrator.services import runs
-from orchestrator.views.start_form import StartForm
+from orchestrator.views.start_form import BriefForm, StartForm
 from orchestrator.workflow.definition import CheckpointRule, Definition, from_plain
 
 OPERATE = "operate_runs"
@@ -75,22 +75,29 @@ def workflow_start(request: HttpRequest, workflow_id: UUID) -> HttpResponse:
     people.require(person, target.domain, OPERATE)
     schema = target.definition["inputs"]
     form = StartForm(schema, data=request.POST or None, given=request.GET.dict())
-    if request.method == "POST" and form.is_valid():
-        started = _started(target, person, form)
+    brief = BriefForm(request.POST or None, prefix="brief")
+    if request.method == "POST" and form.is_valid() and brief.is_valid():
+        started = _started(target, person, form, brief)
         if started:
             return started
-    context = {"workflow": target, "form": form, "key": form.key}
-    status = 422 if form.errors else 200
+    context = {"workflow": target, "form": form, "brief": brief, "key": form.key}
+    status = 422 if form.errors or brief.errors else 200
     return render(request, "orchestrator/start.html", context, status=status)
 
 
-def _started(target: Workflow, person: Person, form: StartForm) -> HttpResponse | None:
+def _started(
+    target: Workflow, person: Person, form: StartForm, brief: BriefForm
+) -> HttpResponse | None:
     try:
         run = runs.start(
-            workflow=target, initiator=person, inputs=form.inputs(), dedupe_key=form.key
+            workflow=target,
+            initiator=person,
+            inputs=form.inputs(),
+            dedupe_key=form.key,
+            brief=brief.brief(),
         )
     except Refusal as refusal:
-        form.take(refusal)
+        (brief if refusal.code == "invalid_brief" else form).take(refusal)
         return None
     return redirect("run", run_id=run.pk)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from orchestrator.patterns.base import Jump
@@ -26,12 +27,15 @@ NODE_FIELDS = frozenset(
         "when_skipped",
         "on_failure",
         "on_reject",
+        "on_timeout",
         "risk",
         "steps",
         "branches",
         "do",
     }
 )
+# Where each of these may send a sequence back to, by the state that it follows.
+_JUMPS = {"on_reject": "rejected", "on_failure": "failed", "on_timeout": "timed_out"}
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 
 
@@ -41,6 +45,37 @@ class AgentRef:
 
     slug: str
     version: int
+
+    @classmethod
+    def read(cls, text: str) -> "AgentRef":
+        """Read `slug@version`."""
+        slug, _, version = text.partition("@")
+        return cls(slug, int(version))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What an alias asks for that means no agent yet. `max_price` is micro-USD a turn."""
+
+    capabilities: tuple[str, ...]
+    scopes: tuple[str, ...]
+    environment: str
+    max_price: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a step may take (engine.md 5.6); None is bounded by the run's deadline alone.
+
+    `start_to_close` bounds one attempt, `schedule_to_start` each wait for a worker,
+    `schedule_to_close` everything from the first wait to the end, waiting for people included.
+    `heartbeat` is how long its worker may be silent; None is the setting of the installation.
+    """
+
+    start_to_close: timedelta
+    schedule_to_start: timedelta | None = None
+    schedule_to_close: timedelta | None = None
+    heartbeat: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +104,7 @@ class StepPlan:
     `arguments` is its `with`; None gives the agent the run's inputs. `options` are a block's own
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
+    `on_timeout` what follows when its time is used up, nothing said as after a failure,
     `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
     its output that become shared state. Once what a `pivot` does is done, nothing is undone.
     `budget` is what a turn holds, or what a block may use, by unit.
@@ -79,11 +115,12 @@ class StepPlan:
     needs: tuple[str, ...]
     arguments: Mapping[str, Any] | None
     context: str | tuple[str, ...]
-    start_to_close: timedelta
+    timeouts: Timeouts
     checkpoint: tuple[CheckpointRule, ...]
     on_failure: str
     on_reject: str
     risk: str
+    on_timeout: str = ""
     when: str = ""
     when_skipped: str = "run"
     pattern: str = ""
@@ -100,7 +137,7 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
-        return replace(alone, checkpoint=(), on_failure="stop", writes=())
+        return replace(alone, checkpoint=(), on_failure="stop", on_timeout="", writes=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +145,8 @@ class Definition:
     """A whole file. `plain` is the JSON it was read from, as it is stored.
 
     `agents` are the aliases that mean a registered agent, `peers` those that mean whoever of
-    several others gets the work; `topology_options` are the topology's own fields.
+    several others gets the work, `slots` those whose agent is chosen when a run is taken in.
+    `topology_options` are the topology's own fields.
     """
 
     name: str
@@ -127,6 +165,7 @@ class Definition:
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
 
     @property
@@ -142,7 +181,13 @@ class Definition:
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
-        return tuple(self.agents[peer] for peer in self.peers.get(alias, (alias,)))
+        peers = self.peers.get(alias, (alias,))
+        return tuple(self.agents[peer] for peer in peers if peer in self.agents)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """Return the aliases that mean one agent in a run: registered ones, and filled slots."""
+        return tuple(alias for alias in self.plain["agents"] if alias not in self.peers)
 
     def step(self, path: str) -> StepPlan:
         """Return what the file says of the step at `path` of a run; raises LookupError."""
@@ -185,7 +230,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={
-            alias: _agent_ref(agent["ref"])
+            alias: AgentRef.read(agent["ref"])
             for alias, agent in plain["agents"].items()
             if "ref" in agent
         },
@@ -198,6 +243,11 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             alias: tuple(agent["peers"])
             for alias, agent in plain["agents"].items()
             if "peers" in agent
+        },
+        slots={
+            alias: _slot(agent)
+            for alias, agent in plain["agents"].items()
+            if "capabilities" in agent
         },
         state={name: _state_key(key) for name, key in plain.get("state", {}).items()},
     )
@@ -219,9 +269,19 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     return name, options
 
 
-def _agent_ref(text: str) -> AgentRef:
-    slug, _, version = text.partition("@")
-    return AgentRef(slug, int(version))
+def micro_usd(amount: float) -> int:
+    """Return an amount of dollars, as a file writes it, in whole millionths."""
+    return int((Decimal(str(amount)) * 1_000_000).to_integral_value())
+
+
+def _slot(plain: Mapping[str, Any]) -> Slot:
+    most = plain.get("max_price_usd")
+    return Slot(
+        capabilities=tuple(plain["capabilities"]),
+        scopes=tuple(plain.get("scopes", ())),
+        environment=plain.get("environment", ""),
+        max_price=None if most is None else micro_usd(most),
+    )
 
 
 def _state_key(plain: Mapping[str, Any]) -> StateKey:
@@ -257,10 +317,11 @@ def _step(
         needs=tuple(plain.get("needs", before)),
         arguments=plain.get("with"),
         context=context if isinstance(context, str) else tuple(context),
-        start_to_close=_start_to_close(plain, limits),
+        timeouts=_timeouts(plain, limits),
         checkpoint=tuple(CheckpointRule(**rule) for rule in plain.get("checkpoint", ())),
         on_failure=_ending(plain, "on_failure", "stop" if pattern else "escalate"),
         on_reject=_ending(plain, "on_reject", "stop"),
+        on_timeout=_ending(plain, "on_timeout", ""),
         risk=plain.get("risk", ""),
         when=plain.get("when", ""),
         when_skipped=plain.get("when_skipped", "run"),
@@ -290,10 +351,10 @@ def _options(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, A
     return options
 
 
-def _start_to_close(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> timedelta:
-    """Return how long a turn may take; a block that asks nobody itself has no turns."""
-    timeouts = plain.get("timeouts")
-    return duration(timeouts["start_to_close"] if timeouts else limits["deadline"])
+def _timeouts(plain: Mapping[str, Any], limits: Mapping[str, Any]) -> Timeouts:
+    """Return how long turns may take; a block that asks nobody itself has no turns."""
+    given = plain.get("timeouts", {"start_to_close": limits["deadline"]})
+    return Timeouts(**{name: duration(text) for name, text in given.items()})
 
 
 def _ending(plain: Mapping[str, Any], name: str, default: str) -> str:
@@ -303,7 +364,7 @@ def _ending(plain: Mapping[str, Any], name: str, default: str) -> str:
 
 
 def _jumps(plain: Mapping[str, Any]) -> Iterator[tuple[str, Jump]]:
-    for name, how in (("on_reject", "rejected"), ("on_failure", "failed")):
+    for name, how in _JUMPS.items():
         chosen = plain.get(name)
         if isinstance(chosen, Mapping):
             yield how, Jump(chosen["to"], chosen["max"])

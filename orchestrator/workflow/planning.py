@@ -24,6 +24,7 @@ def _planned(step: StepPlan) -> PlannedStep:
         needs=step.needs,
         on_reject=step.on_reject,
         on_failure=step.on_failure,
+        on_timeout=step.on_timeout,
         pattern=step.pattern,
         options=step.options,
         plan=tuple(map(_planned, step.steps)),

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -19,9 +20,58 @@ START_SECONDS = 30
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
 
 
+@dataclass(slots=True)
+class Server:
+    """A server on a private socket, in the directory `socket`."""
+
+    binaries: Path
+    root: Path
+    account: int | None
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    @property
+    def socket(self) -> str:
+        """Return the directory of its socket."""
+        return str(self.root)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [word for option in ("listen_addresses=", *FAST) for word in ("-c", option)]
+        command: list[str | Path] = [
+            self.binaries / "postgres",
+            "-D",
+            self.root / "data",
+            "-k",
+            self.root,
+        ]
+        with (self.root / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, *options],
+                user=self.account,
+                cwd=self.root,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        _wait_until_it_answers(self._process, self.root)
+
+    def stop(self) -> None:
+        """Stop it at once: clients are disconnected, nobody is awaited."""
+        if self._process is not None:
+            self._process.send_signal(2)
+            self._process.wait(timeout=30)
+
+
 @contextmanager
 def server() -> Iterator[str]:
     """Run a server on a private socket and yield the directory of that socket."""
+    with restartable() as running:
+        yield running.socket
+
+
+@contextmanager
+def restartable() -> Iterator[Server]:
+    """Run a server on a private socket that may be stopped and started again."""
     root = Path(tempfile.mkdtemp(prefix="cs-pg-"))
     account = _account()
     if account is not None:
@@ -29,7 +79,12 @@ def server() -> Iterator[str]:
     try:
         binaries = _binaries(root, account)
         _initialise(binaries, root, account)
-        yield from _running(binaries, root, account)
+        running = Server(binaries, root, account)
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()
     finally:
         shutil.rmtree(root)
 
@@ -71,21 +126,6 @@ def _initialise(binaries: Path, root: Path, account: int | None) -> None:
         check=True,
         capture_output=True,
     )
-
-
-def _running(binaries: Path, root: Path, account: int | None) -> Iterator[str]:
-    options = [word for option in ("listen_addresses=", *FAST) for word in ("-c", option)]
-    command: list[str | Path] = [binaries / "postgres", "-D", root / "data", "-k", root, *options]
-    with (root / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, user=account, cwd=root, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        _wait_until_it_answers(process, root)
-        yield str(root)
-    finally:
-        process.send_signal(2)  # the fast shutdown: clients are disconnected, nobody is awaited
-        process.wait(timeout=30)
 
 
 def _wait_until_it_answers(process: "subprocess.Popen[bytes]", root: Path) -> None:

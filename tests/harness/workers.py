@@ -14,11 +14,15 @@ from orchestrator.supervisor.plans import READY, WORKERS
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 STOP_SECONDS = 30
+STEWARD = "steward"
 
 
 @dataclass(slots=True)
 class Workers:
-    """The worker processes of one test: `control`, and `work` for agents and effects."""
+    """The worker processes of one test: `control`, and `work` for agents and effects.
+
+    `work-2` is a second `work`; `steward` is the steward, which nobody waits for.
+    """
 
     environment: Mapping[str, str]
     log_dir: Path
@@ -30,7 +34,8 @@ class Workers:
         for name in chosen:
             self.running[name] = self._spawn(name)
         for name in chosen:
-            self._wait_until_ready(name)
+            if name != STEWARD:
+                self._wait_until_ready(name)
 
     def kill(self, name: str) -> None:
         """SIGKILL the worker and its pool, as a crash or the kernel would."""
@@ -66,8 +71,12 @@ class Workers:
         return self.log_dir / f"worker-{name}.log"
 
     def _spawn(self, name: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "orchestrator.supervisor.worker"]
-        command += [f"{name}@localhost", WORKERS[name]]
+        if name == STEWARD:
+            command = [sys.executable, str(ROOT / "manage.py"), STEWARD]
+        else:
+            queues = WORKERS[name.partition("-")[0]]
+            command = [sys.executable, "-m", "orchestrator.supervisor.worker"]
+            command += [f"{name}@localhost", queues]
         with self._log_path(name).open("wb") as log:
             return subprocess.Popen(
                 command,

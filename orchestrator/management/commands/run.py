@@ -20,6 +20,7 @@ from orchestrator.models import Run, RunState
 from orchestrator.selectors.leadership import STEWARD, is_held
 from orchestrator.selectors.run_view import RunView
 from orchestrator.selectors.runs import run_for_console
+from orchestrator.services.briefs import Brief
 from orchestrator.services.launching import launch
 from orchestrator.workflow.problems import WorkflowFileError
 
@@ -40,6 +41,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="the workflow file")
         parser.add_argument("--input", action="append", default=[], metavar="NAME=VALUE")
+        parser.add_argument("--goal", default="", help="what the agents are told it is for")
+        parser.add_argument("--constraint", action="append", default=[], metavar="TEXT")
+        parser.add_argument("--criterion", action="append", default=[], metavar="TEXT")
         parser.add_argument("--as", dest="username", metavar="USERNAME", help="who starts it")
         parser.add_argument("--domain", default="", metavar="SLUG", help="when there are several")
         parser.add_argument(
@@ -92,6 +96,7 @@ class Command(BaseCommand):
                 texts=texts,
                 initiator=initiator,
                 domain_slug=options["domain"],
+                brief=Brief(options["goal"], options["constraint"], options["criterion"]),
             )
         except WorkflowFileError as error:
             self._leave(BAD_INPUT, str(error))

@@ -1,7 +1,7 @@
 """The commits a merge would bring, and what git itself says about their signatures."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -80,6 +80,17 @@ def commits_between(
     if len(commits) != counted:
         raise RepositoryError("git listed other commits than it counted.")
     return commits
+
+
+def signature_facts(commits: Sequence[Commit]) -> dict[str, list[str]]:
+    """Return what policy is told of signatures: those that are missing, and of strangers."""
+    unsigned = [commit.sha for commit in commits if commit.signature == "unsigned"]
+    unverified = {
+        commit.key or commit.sha
+        for commit in commits
+        if commit.signature not in ("verified", "unsigned")
+    }
+    return {"unsigned_commits": sorted(unsigned), "unverified_signers": sorted(unverified)}
 
 
 def count_between(view: View, base: str, head: str) -> int:

@@ -76,7 +76,7 @@ class GitMerge:
             return Facts(
                 pins={"source_sha": heads.source, "target_sha": heads.target, "merged_tree": tree},
                 facts={
-                    **_signatures(commits),
+                    **history.signature_facts(commits),
                     "commit_count": len(commits),
                     "linked_issues": sorted({i for commit in commits for i in commit.issues}),
                     "signatures_required": asked.require_signed_commits,
@@ -210,7 +210,7 @@ class GitMerge:
         self, arguments: Mapping[str, Any], effect_key: str = "", fence: int = 0
     ) -> Iterator[Movement]:
         repository = self._repository(arguments)
-        with turn(repository, effect_key, fence):
+        with turn(repository.common_dir, effect_key, fence):
             yield Movement(repository, arguments["target"])
 
 
@@ -254,16 +254,6 @@ def _commits(view: View, heads: Heads, signers: str) -> list[history.Commit]:
     if not commits:
         raise RepositoryError("There is nothing to merge: the target has every commit already.")
     return commits
-
-
-def _signatures(commits: Sequence[history.Commit]) -> dict[str, list[str]]:
-    unsigned = [commit.sha for commit in commits if commit.signature == "unsigned"]
-    unverified = {
-        commit.key or commit.sha
-        for commit in commits
-        if commit.signature not in ("verified", "unsigned")
-    }
-    return {"unsigned_commits": sorted(unsigned), "unverified_signers": sorted(unverified)}
 
 
 def _same_tree(tree: str, pins: Mapping[str, str]) -> str:

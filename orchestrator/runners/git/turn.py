@@ -1,8 +1,9 @@
-"""One process at a time acts on a repository, and a process that was replaced acts no more.
+"""One process at a time acts on a folder; one that was replaced acts no more.
 
-The lock belongs to the open descriptor, which git's processes share: it ends when the last of
-them has ended, so after `kill -9` of a worker nobody asks what happened while an orphaned git is
-still making it happen. The fence turns away a worker that slept through its own replacement.
+Such a folder is a repository, or a target of releases. The lock belongs to the open descriptor,
+which git's processes share: it ends when the last of them has ended, so after `kill -9` of a
+worker nobody asks what happened while an orphaned git is still making it happen. The fence turns
+away a worker that slept through its own replacement.
 """
 
 import fcntl
@@ -14,7 +15,6 @@ from pathlib import Path
 
 from orchestrator.runners.git.bounded import kept_open
 from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
-from orchestrator.runners.git.repository import Repository
 
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
@@ -24,32 +24,32 @@ FENCES = "countersign-fences"
 
 @contextmanager
 def turn(
-    repository: Repository, effect_key: str = "", fence: int = 0, *, wait: float = WAIT_SECONDS
+    folder: Path, effect_key: str = "", fence: int = 0, *, wait: float = WAIT_SECONDS
 ) -> Iterator[None]:
-    """Hold the repository; with an `effect_key`, only if no later fence has held it for that.
+    """Hold the folder; with an `effect_key`, only if no later fence has held it for that.
 
     Raises GitInterruptedError when another process holds it for longer than `wait` seconds: what
     that one does is not known yet.
     """
-    descriptor = os.open(repository.common_dir, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _lock(descriptor, repository, time.monotonic() + wait)
+        _lock(descriptor, folder, time.monotonic() + wait)
         if effect_key:
-            _pass_fence(repository.common_dir / FENCES, effect_key, fence)
+            _pass_fence(folder / FENCES, effect_key, fence)
         with kept_open(descriptor):
             yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, repository: Repository, deadline: float) -> None:
+def _lock(descriptor: int, folder: Path, deadline: float) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise GitInterruptedError(
-                    f"Another process is still working on {repository.path}."
+                    f"Another process is still working on {folder}."
                 ) from None
             time.sleep(PAUSE_SECONDS)
         else:

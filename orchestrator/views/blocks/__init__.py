@@ -4,9 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
-
 from orchestrator.patterns.base import History
 from orchestrator.selectors.blocks import Blocks
 from orchestrator.views.blocks import branches, ledgers, thread, trail
@@ -16,29 +13,18 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ShownBlock:
-    """One block: the word for its pattern, and the view that the template of it draws."""
+    """One block: its pattern, empty for a step offered to peers, and what its template draws."""
 
-    pattern: str | Promise
-    icon: str
+    pattern: str
     template: str
     view: Any
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    label: str | Promise
-    icon: str
-    shown: Callable[[History, Names], Any] | None = None
-
-
-_KINDS = {
-    # A step for which others are asked first: who does it is decided among peers.
-    "": _Kind(_("Offered to peers"), "megaphone"),
-    "sequential": _Kind(_("One after the other"), "list-ordered"),
-    "concurrent": _Kind(_("At the same time"), "split", branches.shown),
-    "group_chat": _Kind(_("Group chat"), "messages-square", thread.shown),
-    "handoff": _Kind(_("Handoff"), "arrow-right-left", trail.shown),
-    "magentic": _Kind(_("Plan and ledgers"), "clipboard-list", ledgers.shown),
+_VIEWS: Mapping[str, Callable[[History, Names], Any]] = {
+    "concurrent": branches.shown,
+    "group_chat": thread.shown,
+    "handoff": trail.shown,
+    "magentic": ledgers.shown,
 }
 
 
@@ -51,7 +37,6 @@ def shown(blocks: Blocks) -> Mapping[str, ShownBlock]:
 
 
 def _shown(pattern: str, history: History, names: Names) -> ShownBlock:
-    kind = _KINDS[pattern]
-    view = kind.shown(history, names) if kind.shown else None
+    view = _VIEWS[pattern](history, names) if pattern in _VIEWS else None
     template = f"orchestrator/blocks/{pattern}.html" if view else ""
-    return ShownBlock(kind.label, kind.icon, template, view)
+    return ShownBlock(pattern, template, view)

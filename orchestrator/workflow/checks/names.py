@@ -10,6 +10,8 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.shape import input_validator
 from orchestrator.workflow.source import Source
 
+_OF_SLOTS = frozenset({"scopes", "environment", "max_price_usd"})
+
 
 def inputs_are_a_schema(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
     """Yield what keeps `inputs` from being a JSON Schema that is safe to use."""
@@ -33,6 +35,18 @@ def agents_are_used(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
     for alias in source.value["agents"]:
         if alias not in used:
             yield source.problem(("agents", alias), f"agent {alias!r} is not used by any step")
+
+
+def alias_means_one_thing(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
+    """Yield every alias that asks for capabilities and names somebody, or asks for nobody."""
+    for alias, agent in source.value["agents"].items():
+        if "capabilities" not in agent:
+            for key in sorted(_OF_SLOTS & agent.keys()):
+                message = f"{key} says who may fill a slot; {alias!r} has no capabilities"
+                yield source.problem(("agents", alias, key), message)
+        elif {"ref", "peers"} & agent.keys():
+            message = f"agent {alias!r} has capabilities and somebody's name; one of them is meant"
+            yield source.problem(("agents", alias), message)
 
 
 def ids_are_unique(source: Source, every: Sequence[Node]) -> Iterator[Problem]:

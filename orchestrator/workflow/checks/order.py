@@ -9,7 +9,7 @@ from orchestrator.workflow.planning import STATE
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
 
-_JUMPING = ("on_failure", "on_reject")
+_JUMPING = ("on_failure", "on_reject", "on_timeout")
 
 
 def needs_are_siblings(source: Source, node: Node) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ NodeCheck = Callable[[Source, Node], Iterator[Problem]]
 OF_FILES: Sequence[FileCheck] = (
     names.inputs_are_a_schema,
     names.agents_are_used,
+    names.alias_means_one_thing,
     names.ids_are_unique,
     peers.peers_can_bid,
     conditions.success_can_be_read,
@@ -37,6 +38,7 @@ OF_NODES: Sequence[NodeCheck] = (
     order.needs_stand_before,
     order.jumps_go_back,
     order.branches_do_not_jump,
+    time.timeouts_fit,
     order.step_can_be_reached,
     order.skipped_needs_are_answered,
     conditions.expressions_can_be_read,

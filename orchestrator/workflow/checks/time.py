@@ -1,4 +1,8 @@
-"""Time in a file: the deadline of the run leaves its steps the time that they may take."""
+"""Time in a file: the deadline of the run leaves its steps the time that they may take.
+
+So the maximum of every timeout is the deadline; that of a heartbeat is ten minutes, because
+nobody learns before that a worker is lost.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -10,6 +14,8 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
 
 _NO_TIME = timedelta()
+LEAST_HEARTBEAT = timedelta(seconds=5)
+MOST_HEARTBEAT = timedelta(minutes=10)
 
 
 def deadline_leaves_time(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
@@ -30,3 +36,22 @@ def _needed(plain: Mapping[str, Any]) -> timedelta:
     inner = sum(children, _NO_TIME) if "steps" in plain else max(children, default=_NO_TIME)
     timeouts = plain.get("timeouts")
     return inner + (duration(timeouts["start_to_close"]) if timeouts else _NO_TIME)
+
+
+def timeouts_fit(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield every timeout that could never pass, because another one passes before it."""
+    given = {name: duration(text) for name, text in node.plain.get("timeouts", {}).items()}
+    deadline = duration(source.value["limits"]["deadline"])
+    bounds = {
+        "start_to_close": given.get("schedule_to_close", deadline),
+        "schedule_to_start": given.get("schedule_to_close", deadline),
+        "schedule_to_close": deadline,
+        "heartbeat": min(MOST_HEARTBEAT, given.get("start_to_close", deadline)),
+    }
+    for name, time in given.items():
+        place = (*node.place, "timeouts", name)
+        if time > bounds[name]:
+            yield source.problem(place, f"{name} is {time}; at most {bounds[name]} makes sense")
+        elif name == "heartbeat" and time < LEAST_HEARTBEAT:
+            message = f"heartbeat is {time}; workers are heard of every few seconds only"
+            yield source.problem(place, message)

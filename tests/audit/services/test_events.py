@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event, Payload, Stream
+from audit.services import events
 from audit.services.events import NotRecordingError, record, recording
 from audit.types import Actor, ObjectRef, StreamKey
 from tests.factories.audit import (
@@ -243,6 +244,41 @@ def test_many_events_take_no_more_statements_than_one(db: None) -> None:
         for i in range(20):
             noting(payload={"what": i})
     assert len([q for q in queries if "SAVEPOINT" not in q["sql"]]) == 4
+
+
+def test_a_stream_nobody_else_appended_to_is_not_read_again(committed_db: object) -> None:
+    note()
+    with CaptureQueriesContext(connection) as queries:
+        note()
+    verbs = [q["sql"].split()[0] for q in queries]
+    assert verbs == ["BEGIN", "UPDATE", "INSERT", "INSERT", "COMMIT"]
+
+
+def test_a_stream_that_another_process_appended_to_is_read_again(committed_db: object) -> None:
+    note(what="ours")
+    left = dict(events._heads)
+    note(what="theirs")
+    events._heads.update(left)
+    note(what="ours again")
+    assert whats() == ["ours", "theirs", "ours again"]
+    assert list(Event.objects.order_by("id").values_list("seq", flat=True)) == [1, 2, 3]
+    hashes = list(Event.objects.order_by("seq").values_list("hash", flat=True))
+    assert list(Event.objects.order_by("seq").values_list("prev", flat=True)) == ["", *hashes[:2]]
+
+
+def test_where_a_stream_ends_is_not_remembered_of_what_was_rolled_back(
+    committed_db: object,
+) -> None:
+    def noting_in_vain() -> None:
+        with transaction.atomic():
+            note(what="never")
+            raise AppendFailedError
+
+    note(what="first")
+    with pytest.raises(AppendFailedError):
+        noting_in_vain()
+    note(what="second")
+    assert whats() == ["first", "second"]
 
 
 def test_a_race_for_a_new_stream_has_no_loser(race: Race, committed_db: CommittedDatabase) -> None:

@@ -264,6 +264,18 @@ def test_a_manifest_gives_agents_their_programs_by_absolute_path(base: Path) -> 
 
 
 @db
+def test_an_agent_says_what_it_can_do_and_what_a_turn_costs(base: Path) -> None:
+    able = {"capabilities": ["security.scan", "read"], "price_micro_usd": 1500}
+    [style] = register_manifest(manifest(**able), base)
+    assert (style.capabilities, style.price_micro_usd) == (["read", "security.scan"], 1500)
+    assert register_manifest(manifest(**able), base) == [style]
+    with pytest.raises(Refusal, match="raise its version"):
+        register_manifest(manifest(**{**able, "price_micro_usd": 1501}), base)
+    with pytest.raises(Invalid, match="capabilities"):
+        register_manifest(manifest(slug="other", capabilities=["Scan it"]), base)
+
+
+@db
 def test_registering_a_manifest_again_changes_nothing(base: Path) -> None:
     [style] = register_manifest(manifest(), base)
     before = size_of_the_log()

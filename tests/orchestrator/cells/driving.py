@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.models import Run, Step
-from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat
+from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat, Proposal
 from orchestrator.runners.registry import runners
 from orchestrator.services import execution, turns
 from tests.factories import governance
 from tests.factories import orchestrator as make
 from tests.factories.orchestrator import WORKER
 from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS, PEERS, TOPOLOGIES
-from tests.orchestrator.cells.player import answer
+from tests.orchestrator.cells.player import answer, proposals
 
 PLAYER = "player"
 
@@ -33,7 +33,9 @@ class PlayerRunner:
             "inputs": dict(request.inputs),
             "context": dict(request.context),
         }
-        return AgentResult(output={**answer(plain), **request.config.get("output", {})})
+        wanted = proposals(plain, request.config.get("places", ()), request.config.get("ledger"))
+        asked = [Proposal(one["tool"], one["arguments"]) for one in wanted]
+        return AgentResult({**answer(plain), **request.config.get("output", {})}, proposals=asked)
 
 
 @contextmanager

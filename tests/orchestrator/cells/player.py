@@ -6,7 +6,7 @@ ledger, it proposes at that step to append a line there.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -76,14 +76,18 @@ def _seen(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return steps
 
 
-def proposals(request: Mapping[str, Any], place: str, ledger: str) -> list[dict[str, Any]]:
-    """Return the line to append, at the one step where it is."""
-    if request["step"] != place:
-        return []
-    return [{"tool": "ledger.append", "arguments": {"ledger": ledger, "line": place}}]
+def proposals(
+    request: Mapping[str, Any], places: Collection[str], ledger: str | None
+) -> list[dict[str, Any]]:
+    """Return the line to append, at the steps where it is, whoever came to do them."""
+    return [
+        {"tool": "ledger.append", "arguments": {"ledger": ledger, "line": place}}
+        for place in places
+        if request["step"] in {place, f"{place}/turn"}
+    ]
 
 
 if __name__ == "__main__":
     given = json.load(sys.stdin)
-    asked = proposals(given, *sys.argv[1:]) if sys.argv[1:] else []
+    asked = proposals(given, sys.argv[1:-1], sys.argv[-1])
     print(json.dumps({"output": answer(given), "proposals": asked}))  # noqa: T201

@@ -1,4 +1,4 @@
-"""Every pattern from a file, through real prefork workers and a real broker."""
+"""Every cell from a file, through real prefork workers and a real broker."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.factories.governance import house
 from tests.harness.workers import Workers
 from tests.orchestrator.cells import player
 from tests.orchestrator.cells.driving import begun, cast
-from tests.orchestrator.cells.files import FILES
+from tests.orchestrator.cells.files import CELLS
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +29,13 @@ def ended(run: Run, workers: Workers) -> Run:
     return run
 
 
-def test_runs_of_every_pattern_end_and_replay_without_a_difference(
+def test_runs_of_every_cell_end_and_replay_without_a_difference(
     real_workers: Workers, tmp_path: Path
 ) -> None:
     home = house(tmp_path)
     cast(home, "process", argv=["python", player.__file__])
     real_workers.start("work")
-    for run in [begun(home, pattern) for pattern in FILES]:
+    for run in [begun(home, *cell) for cell in CELLS]:
         ended(run, real_workers)
         assert (run.state, run.error_detail) == ("succeeded", "")
         outcome = replay(run.pk)

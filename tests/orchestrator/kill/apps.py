@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 from django.apps import AppConfig
 
 
@@ -5,10 +8,11 @@ class KillConfig(AppConfig):
     name = "tests.orchestrator.kill"
 
     def ready(self) -> None:
-        """Give the worker the ledger that waits at named pipes."""
+        """Give the worker the ledgers that wait where a test wants it, or the points to die at."""
         # Factories import models, which exist only now.
-        from governance import adapters  # noqa: PLC0415
-        from tests.factories import governance  # noqa: PLC0415
-        from tests.orchestrator.kill.slow_ledger import SlowLedger  # noqa: PLC0415
+        from tests.orchestrator.kill import points, slow_ledger  # noqa: PLC0415
 
-        adapters._adapters[governance.LEDGER.slug] = SlowLedger()
+        if place := os.environ.get(points.PLACE):
+            points.install(Path(place))
+            return
+        slow_ledger.install()

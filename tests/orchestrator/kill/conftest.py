@@ -7,9 +7,32 @@ from django.test import override_settings
 from tests.factories.governance import house
 from tests.harness.databases import CommittedDatabase
 from tests.harness.workers import Workers
+from tests.orchestrator.cells.driving import player_installed
+from tests.orchestrator.kill import points, slow_ledger
+from tests.orchestrator.kill.arena import Arena
 from tests.orchestrator.kill.stage import Bell, Stage
 
 LEASE_SECONDS = 2
+
+
+@pytest.fixture
+def arena(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Arena]:
+    place = tmp_path / "points"
+    place.mkdir()
+    environment = {
+        **committed_db.environment,
+        "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
+        "CLAIM_LEASE_SECONDS": "1",
+        points.PLACE: str(place),
+    }
+    with (
+        player_installed(),
+        override_settings(CLAIM_LEASE_SECONDS=1, RING_AGAIN_SECONDS=1),
+    ):
+        arena = Arena(house(place), Workers(environment, tmp_path), place)
+        arena.prepare()
+        yield arena
+    arena.workers.stop()
 
 
 @pytest.fixture
@@ -18,11 +41,15 @@ def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
         **committed_db.environment,
         "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
         "CLAIM_LEASE_SECONDS": str(LEASE_SECONDS),
+        "RING_AGAIN_SECONDS": "1",
+        "SWEEP_SECONDS": "1",
     }
     place = tmp_path / "ledgers"
     place.mkdir()
+    slow_ledger.install()
     stage = Stage(house(place), Workers(environment, tmp_path), place, Bell())
     with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
         yield stage
     stage.workers.stop()
     stage.bell.close()
+    slow_ledger.remove()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from governance.models import Gate
-from orchestrator.models import Run
+from orchestrator.models import Run, Step
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories import orchestrator as make
@@ -18,6 +18,7 @@ from tests.factories.orchestrator import step
 from tests.harness.workers import Workers
 from tests.orchestrator.cells import driving as cells
 from tests.orchestrator.cells import player
+from tests.orchestrator.kill.slow_ledger import Call, heard_at
 from tests.orchestrator.services.proposing import append
 
 PATIENCE_SECONDS = 60
@@ -101,9 +102,11 @@ class Stage:
         argv = ["python", player.__file__, place, str(self.home.open)]
         cells.cast(self.home, "process", argv=argv)
 
-    def writing_agent(self) -> None:
-        """Register an agent that wants to append to the guarded ledger."""
-        make.agent(self.home, "clerk", proposals=[append(self.home.guarded)])
+    def writing_agent(self, tool: str = governance.LEDGER.slug) -> None:
+        """Register an agent that wants to append to the guarded ledger, by this tool."""
+        if tool != governance.LEDGER.slug:
+            governance.ledger_tool(self.home.domain, slug=tool)
+        make.agent(self.home, "clerk", proposals=[append(self.home.guarded, tool=tool)])
 
     def start(self, *steps: dict[str, Any]) -> Run:
         """Start a run; its workers are rung."""
@@ -113,6 +116,10 @@ class Stage:
         """Let Grace approve the gate that waits."""
         gate = Gate.objects.get(state="pending")
         governance.review(gate, self.home.grace)
+
+    def heard(self) -> list[Call]:
+        """Return what arrived at the target behind the guarded ledger."""
+        return heard_at(self.home.guarded)
 
     def calls(self) -> int:
         """Return how often the tool was called."""
@@ -127,10 +134,16 @@ class Stage:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(self.workers.log("work"))
+                raise AssertionError(self.story())
             if sweeping:
                 sweep()
             time.sleep(0.05)
+
+    def story(self) -> str:
+        """Return what the workers wrote and the steps came to, for a test that waited in vain."""
+        steps = Step.objects.order_by("position")
+        said = [f"{s.place}: {s.state} {s.error_code} {s.error_detail}" for s in steps]
+        return "\n".join([*said, *map(self.workers.log, self.workers.running)])
 
     def until_state(self, run: Run, state: str, *, sweeping: bool = False) -> None:
         """Wait until the run is in this state."""

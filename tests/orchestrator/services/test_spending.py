@@ -9,7 +9,16 @@ from django.db.models.functions import Now
 from django.test import override_settings
 
 from audit.services.events import recording
-from governance.models import Budget, Domain, Gate, Holding, HoldingState, Person, Reservation
+from governance.models import (
+    Agent,
+    Budget,
+    Domain,
+    Gate,
+    Holding,
+    HoldingState,
+    Person,
+    Reservation,
+)
 from governance.refusals import Refusal
 from governance.services import domains
 from orchestrator.models import Attempt, AttemptKind, Run, Step
@@ -27,7 +36,12 @@ from tests.orchestrator.services.proposing import append
 
 pytestmark = pytest.mark.django_db
 
-MODEL = {"input_tokens": 600, "output_tokens": 400, "model": "ours", "tool_calls": 2}
+MODEL: dict[str, Any] = {
+    "input_tokens": 600,
+    "output_tokens": 400,
+    "model": "ours",
+    "tool_calls": 2,
+}
 PRICES = {"ours": {"input": "1.00", "output": "2.00"}}
 
 
@@ -114,6 +128,14 @@ def test_a_model_without_a_known_price_costs_all_that_was_held(home: House) -> N
     run = started(home, step("style", "style", budget={"usd": "0.07"}), budget=allowed(50_000))
     assert work(run).state == "succeeded"
     assert holding_of(run).micro_usd_spent == 70_000
+
+
+def test_a_turn_of_which_nothing_is_said_costs_what_its_agent_declared(home: House) -> None:
+    make.agent(home, "style", output={})
+    Agent.objects.filter(slug="style").update(price_micro_usd=30_000)
+    run = work(started(home, step("style", "style"), budget=allowed(50_000)))
+    assert run.state == "succeeded"
+    assert holding_of(run).micro_usd_spent == 30_000
 
 
 @pytest.mark.parametrize("nonsense", [-5, True, "many", 1.5, None])

@@ -134,6 +134,34 @@ def test_starting_makes_a_run_with_typed_inputs_and_leads_to_it(
     }
 
 
+def test_what_the_agents_are_told_is_kept_and_shown(
+    grace: Client, form: str, place: Studio
+) -> None:
+    said = {
+        "brief-goal": "Merge it <today>",
+        "brief-constraints": "No new dependency\n\nNo downtime",
+        "brief-success_criteria": "The page answers",
+    }
+    answer = grace.post(form, {**TYPED, **said})
+    run = Run.objects.get()
+    assert answer.headers["Location"] == f"/runs/{run.pk}/"
+    assert (run.goal, run.constraints) == (
+        "Merge it <today>",
+        ["No new dependency", "No downtime"],
+    )
+    page = text(grace, f"/runs/{run.pk}/")
+    assert "Merge it &lt;today&gt;" in page
+    assert "The page answers" in page
+
+
+def test_a_brief_that_is_refused_is_said_at_its_field(grace: Client, form: str) -> None:
+    answer = grace.post(form, {**TYPED, "brief-goal": "x" * 4001})
+    assert answer.status_code == 422
+    assert "At most 4000 characters." in answer.content.decode()
+    assert '<a href="#id_brief-goal">Goal</a>' in answer.content.decode()
+    assert nothing_started()
+
+
 def test_a_form_sent_twice_starts_one_run(grace: Client, form: str) -> None:
     first = grace.post(form, {**TYPED, "key": "k1"})
     second = grace.post(form, {**TYPED, "key": "k1"})

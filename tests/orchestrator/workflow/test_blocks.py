@@ -107,7 +107,7 @@ def test_what_the_file_says_of_a_step_is_found_by_its_place_in_a_run() -> None:
     definition = parse(HEAD + FAN + TALK, "blocks.yaml")
     assert definition.step("fan/3#1/tell#2").id == "tell"
     turn = definition.step("talk/turn#4")
-    assert (turn.on_failure, turn.start_to_close.total_seconds()) == ("stop", 30)
+    assert (turn.on_failure, turn.timeouts.start_to_close.total_seconds()) == ("stop", 30)
     for nobody in ("nobody", "first/turn"):
         with pytest.raises(LookupError):
             definition.step(nobody)

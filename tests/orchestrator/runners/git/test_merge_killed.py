@@ -233,7 +233,7 @@ def test_a_repository_that_stays_busy_leaves_the_outcome_unknown(
     tmp_path: Path,
 ) -> None:
     shop, arguments, pins = shop_at(tmp_path / "shop")
-    busy = open_repository(str(shop))
+    busy = open_repository(str(shop)).common_dir
     with turn(busy), pytest.raises(GitInterruptedError), turn(busy, wait=0.2):
         pass
     tool.perform(arguments, pins, effect_key=KEY, fence=1)

@@ -1,0 +1,261 @@
+"""Statements that run for every step, as text that is put together once for each shape.
+
+The ORM takes several times longer to say a small statement than a database takes to carry it
+out. What is here means what `filter(...).update(...)`, `get(...)` and `bulk_create(...)` mean on
+rows that are equal to what is named, and leaves to them what it cannot say itself.
+"""
+# ruff: noqa: SLF001, S608 - a model's own description says its columns, as it does to the ORM;
+# text holds nothing but quoted names of columns and placeholders
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from django.db import connection, models
+from django.db.models.expressions import Combinable, CombinedExpression, F, Value
+from django.db.models.functions import Coalesce, Now
+
+# Below what SQLite and PostgreSQL take in one statement.
+MOST_PARAMETERS = 30_000
+Row = TypeVar("Row", bound=models.Model)
+
+
+class _Part(NamedTuple):
+    """One value within a statement: its text, and the parameters it stands for."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+
+
+class _UnsayableError(Exception):
+    """An expression that is left to the ORM."""
+
+
+def changed(model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    """Change the rows that are equal to `where`; return how many there were."""
+    try:
+        text, parameters = _update(model, where, values, "")
+    except _UnsayableError:
+        return model._default_manager.filter(**where).update(**values)
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        return int(cursor.rowcount)
+
+
+def taken(
+    model: type[Row], where: Mapping[str, Any], values: Mapping[str, Any], only: str = ""
+) -> Row | None:
+    """Change the one row that is equal to `where`, and return it as it is now.
+
+    `only` is a further condition, as SQL over the table's columns that holds no parameters.
+    """
+    text, parameters = _update(model, where, values, only)
+    rows = _rows(model, f"{text} RETURNING {_columns_text(connection.vendor, model)}", parameters)
+    return rows[0] if rows else None
+
+
+def found(model: type[Row], where: Mapping[str, Any], *, most: int = 1) -> list[Row]:
+    """Return rows that are equal to `where`, none of them locked."""
+    asked = [(name, _asked(model, name, value)) for name, value in where.items()]
+    text = _select(connection.vendor, model, tuple((name, part.sql) for name, part in asked))
+    parameters = [p for _name, part in asked for p in part.parameters]
+    return _rows(model, f"{text} LIMIT {most}", parameters)
+
+
+def inserted(rows: Sequence[models.Model]) -> None:
+    """Insert new rows of one model, which have their primary keys then."""
+    if not rows:
+        return
+    columns = _written(type(rows[0]))
+    given = [{field.name: field.pre_save(row, add=True) for field in columns} for row in rows]
+    if any(isinstance(value, Combinable) for values in given for value in values.values()):
+        type(rows[0])._default_manager.bulk_create(rows)
+        return
+    for row, key in zip(rows, poured(type(rows[0]), given), strict=True):
+        row.pk = _key(type(row)).to_python(key)
+        row._state.adding, row._state.db = False, connection.alias
+
+
+def poured(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Insert plain values, the same columns in every row; return the primary keys in order."""
+    names = tuple(rows[0])
+    fields = [_field(model, name) for name in names]
+    size, keys = MOST_PARAMETERS // len(names), []
+    with connection.cursor() as cursor:
+        for first in range(0, len(rows), size):
+            some = rows[first : first + size]
+            given = [
+                field.get_db_prep_save(value, connection)
+                for row in some
+                for field, value in zip(fields, row.values(), strict=True)
+            ]
+            cursor.execute(_insert(connection.vendor, model, names, len(some)), given)
+            keys += [key for (key,) in cursor.fetchall()]
+    return keys
+
+
+def now() -> str:
+    """Return the database's own clock as SQL."""
+    return _now(connection.vendor)
+
+
+def _rows(model: type[Row], text: str, parameters: Sequence[Any]) -> list[Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        fetched = cursor.fetchall()
+    names, converters = _reading(connection.vendor, model)
+    loaded = []
+    for values in map(list, fetched):
+        for place, column, convert in converters:
+            values[place] = convert(values[place], column, connection)
+        loaded.append(model.from_db(connection.alias, names, values))
+    return loaded
+
+
+def _update(
+    model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any], only: str
+) -> tuple[str, list[Any]]:
+    said = [(name, _said(model, name, value)) for name, value in values.items()]
+    asked = [(name, _asked(model, name, value)) for name, value in where.items()]
+    text = _update_text(
+        connection.vendor,
+        model,
+        tuple((name, part.sql) for name, part in said),
+        tuple((name, part.sql) for name, part in asked),
+    )
+    text = f"{text} AND {only}" if only else text
+    return text, [p for _name, part in (*said, *asked) for p in part.parameters]
+
+
+def _said(model: type[models.Model], name: str, value: Any) -> _Part:
+    if isinstance(value, Combinable):
+        return _expression(model, value)
+    value = value.pk if isinstance(value, models.Model) else value
+    return _Part("%s", (_field(model, name).get_db_prep_save(value, connection),))
+
+
+def _expression(model: type[models.Model], value: Any) -> _Part:
+    """Return how one of the few expressions of hot statements is said."""
+    if type(value) is Now:
+        return _Part(now())
+    if type(value) is F:
+        return _Part(_column(model, str(vars(value)["name"])))
+    if type(value) is Value and type(value.value) is int:
+        return _Part("%s", (value.value,))
+    if type(value) is CombinedExpression and value.connector == Combinable.ADD:
+        if type(value.lhs) is Now:
+            return _later(value.rhs)
+        left, right = _expression(model, value.lhs), _expression(model, value.rhs)
+        return _Part(f"{left.sql} + {right.sql}", left.parameters + right.parameters)
+    if type(value) is Coalesce:
+        parts = [_expression(model, part) for part in value.get_source_expressions()]
+        text = f"COALESCE({', '.join(part.sql for part in parts)})"
+        return _Part(text, tuple(p for part in parts for p in part.parameters))
+    raise _UnsayableError
+
+
+def _later(length: Any) -> _Part:
+    """Return the moment that lies a length of time after the database's now."""
+    if type(length) is not Value or type(length.value) is not timedelta:
+        raise _UnsayableError
+    if connection.vendor == "sqlite":
+        moment = now().replace("'NOW'", "'NOW', %s")
+        return _Part(moment, (f"{length.value.total_seconds():+f} seconds",))
+    return _Part(f"{now()} + %s", (length.value,))
+
+
+def _asked(model: type[models.Model], name: str, value: Any) -> _Part:
+    if value is None:
+        return _Part("IS NULL")
+    field = _field(model, name)
+    return _Part("= %s", (field.get_db_prep_value(value, connection),))
+
+
+def _field(model: type[models.Model], name: str) -> Any:
+    """Return a column; Any, because nobody asks here for the other side of a relation."""
+    return _key(model) if name == "pk" else model._meta.get_field(name)
+
+
+def _key(model: type[models.Model]) -> Any:
+    return model._meta.pk
+
+
+def _column(model: type[models.Model], name: str) -> str:
+    return str(connection.ops.quote_name(_field(model, name).column))
+
+
+def _table(model: type[models.Model]) -> str:
+    return str(connection.ops.quote_name(model._meta.db_table))
+
+
+# The vendor is a part of every key, because tests use more than one in a process.
+
+
+@lru_cache(maxsize=4)
+def _now(vendor: str) -> str:
+    compiler = models.sql.Query(None).get_compiler(connection=connection)
+    return str(compiler.compile(Now())[0])
+
+
+@lru_cache(maxsize=512)
+def _update_text(
+    vendor: str,
+    model: type[models.Model],
+    said: tuple[tuple[str, str], ...],
+    asked: tuple[tuple[str, str], ...],
+) -> str:
+    values = ", ".join(f"{_column(model, name)} = {sql}" for name, sql in said)
+    return f"UPDATE {_table(model)} SET {values} WHERE {_condition(model, asked)}"
+
+
+@lru_cache(maxsize=128)
+def _select(vendor: str, model: type[models.Model], asked: tuple[tuple[str, str], ...]) -> str:
+    columns = _columns_text(vendor, model)
+    return f"SELECT {columns} FROM {_table(model)} WHERE {_condition(model, asked)}"
+
+
+def _condition(model: type[models.Model], asked: tuple[tuple[str, str], ...]) -> str:
+    return " AND ".join(f"{_column(model, name)} {sql}" for name, sql in asked)
+
+
+@lru_cache(maxsize=64)
+def _columns_text(vendor: str, model: type[models.Model]) -> str:
+    return ", ".join(_column(model, field.name) for field in model._meta.concrete_fields)
+
+
+@lru_cache(maxsize=64)
+def _reading(vendor: str, model: type[models.Model]) -> tuple[list[str], list[Any]]:
+    """Return the names of the columns, and how to read those that are not read as they are."""
+    fields = model._meta.concrete_fields
+    columns = [field.get_col(model._meta.db_table) for field in fields]
+    converters = [
+        (place, column, convert)
+        for place, column in enumerate(columns)
+        for convert in _converters(column)
+    ]
+    return [field.attname for field in fields], converters
+
+
+def _converters(column: Any) -> list[Any]:
+    of_vendor = connection.ops.get_db_converters(column)
+    return [*of_vendor, *column.get_db_converters(connection)]
+
+
+@lru_cache(maxsize=64)
+def _written(model: type[models.Model]) -> tuple[Any, ...]:
+    """Return the columns that an insert fills in; the database makes an automatic key itself."""
+    return tuple(
+        field
+        for field in model._meta.concrete_fields
+        if not (field.primary_key and isinstance(field, models.AutoField))
+    )
+
+
+@lru_cache(maxsize=512)
+def _insert(vendor: str, model: type[models.Model], names: tuple[str, ...], count: int) -> str:
+    columns = ", ".join(_column(model, name) for name in names)
+    row = f"({', '.join(['%s'] * len(names))})"
+    rows = ", ".join([row] * count)
+    key = _column(model, "pk")
+    return f"INSERT INTO {_table(model)} ({columns}) VALUES {rows} RETURNING {key}"

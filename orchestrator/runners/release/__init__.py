@@ -1,0 +1,1 @@
+"""Releases on this machine: a commit is packed, laid down beside the others, and switched to."""

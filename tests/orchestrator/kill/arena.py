@@ -1,0 +1,138 @@
+"""Plays a cell once undisturbed and once with a worker killed in the middle, and compares."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from governance.models import Effect
+from orchestrator.models import Attempt, AttemptKind, AttemptOutcome, Run
+from orchestrator.selectors.replays import Replayed, replay
+from orchestrator.services.sweep import sweep
+from tests.factories.governance import House
+from tests.harness.workers import Workers
+from tests.orchestrator.cells.driving import PLAYER, begun, cast
+from tests.orchestrator.kill import points
+
+PATIENCE_SECONDS = 90
+# Two steps of every file have an effect, one inside of its block and one after it.
+PLACES = {
+    "sequential": ("work/check", "close"),
+    "concurrent": ("scans/2", "report"),
+    "group_chat": ("talk/turn#1", "close"),
+    "handoff": ("ship/turn#1", "close"),
+    "magentic": ("repair/item_mend", "close"),
+}
+_COMMITTED = frozenset({AttemptOutcome.SUCCEEDED, AttemptOutcome.PROPOSED})
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a cell went: the run's state, its effects, what the tool was called for, points."""
+
+    run: Run
+    effects: list[tuple[str, str]]
+    lines: list[str]
+    calls: int
+    passed: int
+    died: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Arena:
+    """A house with real workers that can be told where to die."""
+
+    home: House
+    workers: Workers
+    place: Path
+
+    @property
+    def ledger(self) -> Path:
+        """Return the file that every effect goes to; policy lets anybody append to it."""
+        return self.home.open
+
+    def prepare(self) -> None:
+        """Register everybody, and start the worker."""
+        places = sorted({place for both in PLACES.values() for place in both})
+        cast(self.home, PLAYER, places=places, ledger=str(self.ledger))
+        self.workers.start("work")
+
+    def play(self, cell: Cell, *, fatal: int = 0) -> Played:
+        """Play a cell to its end; the worker dies at point number `fatal`, if that is one."""
+        for name in (points.PASSED, points.DIED, points.FATAL):
+            (self.place / name).unlink(missing_ok=True)
+        if fatal:
+            (self.place / points.FATAL).write_text(str(fatal))
+        self.ledger.write_text("")
+        calls, begin = self._calls(), time.monotonic()
+        run = self._ended(begun(self.home, *cell))
+        return Played(
+            run,
+            effects_of(run),
+            sorted(line.partition(" #")[0] for line in self.ledger.read_text().splitlines()),
+            self._calls() - calls,
+            (self.place / points.PASSED).stat().st_size,
+            self._died(),
+            time.monotonic() - begin,
+        )
+
+    def _ended(self, run: Run) -> Run:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while run.state in {"running", "waiting"}:
+            assert time.monotonic() < deadline, self.workers.log("work")
+            if self.workers.running["work"].poll() is not None:
+                self.workers.running.pop("work")
+                self.workers.start("work")
+            sweep()
+            time.sleep(0.05)
+            run.refresh_from_db()
+        return run
+
+    def _calls(self) -> int:
+        calls = Path(f"{self.ledger}.calls")
+        return len(calls.read_text().splitlines()) if calls.exists() else 0
+
+    def _died(self) -> str:
+        died = self.place / points.DIED
+        return died.read_text() if died.exists() else ""
+
+
+def point_of(seed: int, cell: Cell, passed: int) -> int:
+    """Return where to die in a cell that comes by so many points when nobody does."""
+    digest = hashlib.sha256(f"{seed} {cell}".encode()).digest()
+    return 1 + int.from_bytes(digest) % max(1, passed * 9 // 10)
+
+
+def check(undisturbed: Played, killed: Played) -> None:
+    """Raise AssertionError unless a killed worker cost nothing but time."""
+    assert killed.died, "nobody died"
+    assert (killed.run.state, killed.run.error_detail) == ("succeeded", "")
+    assert killed.effects == undisturbed.effects
+    assert killed.lines == undisturbed.lines
+    assert killed.calls <= undisturbed.calls + 1, "a tool was called for what it had done"
+    assert repeated(killed.run) == []
+    outcome = replay(killed.run.pk)
+    assert isinstance(outcome, Replayed), outcome
+
+
+def effects_of(run: Run) -> list[tuple[str, str]]:
+    """Return the run's effects without what is different in every run."""
+    effects = Effect.objects.filter(run_id=run.pk).values_list("action__step_path", "state")
+    return sorted(effects)
+
+
+def repeated(run: Run) -> list[str]:
+    """Return the steps that were tried again after a try of theirs had been committed."""
+    found = []
+    for kind in AttemptKind.values:
+        seen: set[object] = set()
+        tries = Attempt.objects.filter(step__run=run, kind=kind).order_by("step", "number")
+        for step, place, outcome in tries.values_list("step", "step__path", "outcome"):
+            if step in seen:
+                found.append(place)
+            if outcome in _COMMITTED:
+                seen.add(step)
+    return found

@@ -17,6 +17,7 @@ Sentence = Callable[[Mapping[str, Any]], str]
 Link = Callable[[str], str]
 Labels = Callable[[Collection[str]], Mapping[str, str]]
 Reader = Callable[[Any], Collection[str]]
+Veil = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ _readers: list[Reader] = []
 _links: dict[str, Link] = {}
 _labels: dict[str, Labels] = {}
 _append_only: set[str] = set()
+_veils: dict[str, Veil] = {}
 
 
 def register_event_types(types: Iterable[tuple[str, str | Sentence]]) -> None:
@@ -81,6 +83,20 @@ def sentence_for(name: str, payload: Mapping[str, Any]) -> str:
     """Return what people read for an event; the bare name when its type is not known any more."""
     known = _event_types.get(name)
     return known.describe(payload) if known else name
+
+
+def register_veil(type: str, veil: Veil) -> None:
+    """Say what of an event's payload is shown: `veil(object_id of its stream, payload)`.
+
+    It hides what nobody may know yet; the event itself holds all of it.
+    """
+    _veils[type] = veil
+
+
+def shown(type: str, object_id: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the payload of an event as it may be shown now."""
+    veil = _veils.get(type)
+    return veil(object_id, payload) if veil else payload
 
 
 def register_stream(kind: str, may_view: MayView) -> None:

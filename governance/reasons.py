@@ -21,6 +21,7 @@ WORDS = {
     "unsigned_commits": gettext_noop("Commits are not signed by somebody known."),
     "no_linked_issue": gettext_noop("No commit names an issue."),
     "production_release": gettext_noop("It changes what runs in production."),
+    "experts_only_advise": gettext_noop("An expert advises; it may do nothing."),
     "scanners_only_look": gettext_noop("A scanner looks and reports; it may do nothing."),
     "plan_needs_people": gettext_noop("People agree to a plan before it is followed."),
     "environment_mismatch": gettext_noop("The agent works in another environment."),

@@ -11,6 +11,7 @@ from audit import registry
 from audit.registry import Sentence
 from governance.selectors import people
 from orchestrator.models import Run, StepState, Workflow
+from orchestrator.selectors import sealed
 
 Types = Iterable[tuple[str, str | Sentence]]
 
@@ -85,6 +86,8 @@ STEPS: Types = (
     ("step.drifted", _("What step {step} may do changed after approval: {changed}")),
     ("checkpoint.held", _("The checkpoint after step {step} holds")),
     ("checkpoint.failed", _("The checkpoint after step {step} stopped the run: {message}")),
+    ("checkpoint.retried", _("The checkpoint after step {step} asks for another try: {message}")),
+    ("checkpoint.escalated", _("The checkpoint after step {step} needs a person: {message}")),
     ("checkpoint.postponed", _("The checkpoint after step {step} asks a person: {message}")),
 )
 
@@ -98,7 +101,10 @@ BLOCKS: Types = (
     ("block.escalated", _("Block {step} needs a person: {detail}")),
 )
 
-STATE: Types = (("state.written", _("Step {step} wrote “{key}” to the shared state")),)
+STATE: Types = (
+    ("state.written", _("Step {step} wrote “{key}” to the shared state")),
+    ("blackboard.posted", _("{author} posted “{key}” in {space}, version {version}")),
+)
 
 DECISIONS: Types = (
     ("agent.selected", _("{agent} was chosen for the slot {slot}")),
@@ -130,6 +136,7 @@ def register() -> None:
     """Fill the log's registries with everything the orchestrator records and shows."""
     for types in (WORKFLOWS, RUNS, STEPS, BLOCKS, STATE, DECISIONS):
         registry.register_event_types(types)
+    registry.register_veil("step.succeeded", sealed.veil)
     registry.register_stream("run", _may_view_run)
     registry.register_list("runs", _may_view_runs)
     registry.register_link("run", "/runs/{}/".format)

@@ -142,7 +142,7 @@ def _labels(events: Iterable[Event]) -> Labels:
 
 
 def _row(event: Event, labels: Labels) -> EventRow:
-    payload = _payload(event)
+    payload = registry.shown(event.type, event.stream.object_id, _payload(event))
     return EventRow(
         id=event.pk,
         stream=str(event.stream),

@@ -118,7 +118,14 @@ def _close(
     decision = Decision.objects.create(
         gate=gate, outcome=outcome, action_digest=digest, quorum_proof=list(proof)
     )
-    words = {"outcome": outcome.value, "label": outcome.label, "by": by, "reason": reason}
+    decider = "human" if proof else "rule"
+    words = {
+        "decider": decider,
+        "outcome": outcome.value,
+        "label": outcome.label,
+        "by": by,
+        "reason": reason,
+    }
     _record(gate, "gate.decided", actor, **words, proof=list(proof), action_digest=digest)
     doorbell.ring_list("gates", gate.domain_id)
     _tell_after_commit(gate, outcome)

@@ -71,6 +71,7 @@ def keep(*, action: Action, judgement: Judgement) -> Verdict:
         domain_id=action.domain_id,
         object=ObjectRef("action", str(action.pk)),
         payload={
+            "decider": "rule",
             "outcome": said.outcome,
             "reasons": list(said.reasons),
             "policies": verdict.policies,

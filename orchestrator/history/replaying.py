@@ -23,6 +23,8 @@ from orchestrator.workflow.selection import as_told, from_told, select
 _RUN_ENDS = frozenset({"run.succeeded", "run.failed", "run.rejected", "run.escalated"})
 _STEP_ENDS = frozenset({"step.succeeded", "step.failed", "step.rejected", "step.timed_out"})
 _HOLDS = frozenset({"run.paused", "run.timed_out"})
+# Decisions that no move of a pattern made: they stand in the stream as what happened.
+_DECIDED_ELSEWHERE = ("checkpoint.", "gate.", "verdict.", "step.")
 _NOTHING = "nothing"
 
 
@@ -50,7 +52,7 @@ class Recorded:
             self.type in _RUN_ENDS
             or self.type in {"step.spared", "agent.selected"}
             or self.type.startswith("block.")
-            or "decider" in self.payload
+            or ("decider" in self.payload and not self.type.startswith(_DECIDED_ELSEWHERE))
         )
 
 

@@ -1,4 +1,5 @@
 from orchestrator.models.leadership import Leadership
+from orchestrator.models.posting import Posting
 from orchestrator.models.run import (
     RUN_ENDING,
     RUN_FINAL,
@@ -37,6 +38,7 @@ __all__ = [
     "AttemptOutcome",
     "Leadership",
     "PauseMode",
+    "Posting",
     "Rollback",
     "Run",
     "RunState",

@@ -21,12 +21,22 @@ class Jump:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointRule:
+    """What must hold of a step's output before the run goes on, and what happens if not."""
+
+    require: str
+    message: str
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedStep:
     """A node of the file, as a pattern sees it. `plan` are a block's declared children.
 
     `jumps` says where to go back to when the step comes out `rejected` or `failed`, and
-    `when_skipped` whether it is skipped with a step that it needs. `budget` is what a block may
-    use in all, by unit.
+    `when_skipped` whether it is skipped with a step that it needs. `checkpoint` is what must hold
+    of a block's output; a step's own is judged with what its agent attached. `budget` is what a
+    block may use in all, by unit.
     """
 
     path: str
@@ -41,6 +51,7 @@ class PlannedStep:
     when: str = ""
     when_skipped: str = "run"
     jumps: Mapping[str, Jump] = field(default_factory=dict)
+    checkpoint: Sequence[CheckpointRule] = ()
     budget: Mapping[str, int] = field(default_factory=dict)
 
 

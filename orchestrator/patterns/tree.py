@@ -28,6 +28,7 @@ from orchestrator.patterns.placing import Assign, Placing, as_named
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.patterns.spending import limit_reached
 from orchestrator.patterns.states import FINAL, latest
+from orchestrator.workflow.checkpoints import FAILED, judge
 from orchestrator.workflow.expressions import ExpressionError, evaluate
 
 Spent = Mapping[str, Mapping[str, int]]
@@ -161,7 +162,8 @@ def _decide_inner_block(board: Board, outer: _Block, child: PastStep) -> None:
     if child.state in FINAL:
         _decide_inner_blocks(board, block)
     else:
-        board.show(outer.path, child, _as_declared(block.node, _decided(board, block)))
+        move = _verified(block.node, _decided(board, block), block.scope)
+        board.show(outer.path, child, _as_declared(block.node, move))
 
 
 def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
@@ -170,6 +172,17 @@ def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
     branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
     node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
     return _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
+
+
+def _verified(step: PlannedStep, move: Wait | Finish, scope: Mapping[str, Any]) -> Wait | Finish:
+    """Let a block succeed only if its checkpoint holds of what it came to."""
+    if isinstance(move, Wait) or move.state != "succeeded" or not step.checkpoint:
+        return move
+    judged = judge(step.checkpoint, outputs=move.output, inputs=scope["inputs"])
+    if not judged.route:
+        return move
+    state = "escalated" if judged.route == "human" else "failed"
+    return replace(move, state=state, error_code=FAILED, detail=judged.message, output={})
 
 
 def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:

@@ -8,6 +8,7 @@ from audit.models import Event
 from orchestrator.selectors.run_view import RunView
 
 HELD, FAILED, POSTPONED = "checkpoint.held", "checkpoint.failed", "checkpoint.postponed"
+RETRIED, ESCALATED = "checkpoint.retried", "checkpoint.escalated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ def judgements_of(run: RunView) -> Mapping[str, Judgement]:
     events = Event.objects.filter(
         stream__kind="run",
         stream__object_id=str(run.id),
-        type__in=(HELD, FAILED, POSTPONED),
+        type__in=(HELD, FAILED, POSTPONED, RETRIED, ESCALATED),
     )
     told = events.select_related("payload").order_by("seq")
     return {step: judgement for step, judgement in map(_judgement, told) if step}

@@ -1,6 +1,6 @@
 """Runs as people of their domain see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from governance.models import Effect, Exhibit, Gate
 from governance.refusals import Refusal
 from governance.selectors import people
 from orchestrator.models import RUN_FINAL, Attempt, Run, RunState, Step
+from orchestrator.selectors import sealed
 from orchestrator.selectors.lanes import lanes_of
 from orchestrator.selectors.paging import page_of
 from orchestrator.selectors.rollback import statement_of
@@ -150,11 +151,13 @@ def _elapsed(run: Run) -> int:
 
 
 def _steps(run: Run) -> Sequence[StepRow]:
-    steps = run.steps.select_related("agent").prefetch_related("tries")
-    return [_step(step) for step in steps.order_by("position", "created_at", "iteration")]
+    found = run.steps.select_related("agent").prefetch_related("tries")
+    steps = list(found.order_by("position", "created_at", "iteration"))
+    outputs = sealed.outputs(steps)
+    return [_step(step, outputs[step.pk]) for step in steps]
 
 
-def _step(step: Step) -> StepRow:
+def _step(step: Step, output: Mapping[str, Any]) -> StepRow:
     tries = sorted(step.tries.all(), key=lambda attempt: attempt.number)
     return StepRow(
         id=step.pk,
@@ -165,7 +168,7 @@ def _step(step: Step) -> StepRow:
         agent=step.agent.name if step.agent else "",
         state=step.state,
         label=step.get_state_display(),
-        output=step.output,
+        output=output,
         error_code=step.error_code,
         error_detail=step.error_detail,
         started_at=step.started_at,

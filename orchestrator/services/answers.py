@@ -11,6 +11,7 @@ from orchestrator.patterns.children import misfit
 from orchestrator.patterns.placing import TURN
 from orchestrator.patterns.registry import pattern_named
 from orchestrator.runners.base import AgentFailedError
+from orchestrator.workflow import checkpoints
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.shared_state import misfit_of, written_by
 
@@ -18,7 +19,7 @@ from orchestrator.workflow.shared_state import misfit_of, written_by
 MOST_BYTES = 131_072
 INVALID = "invalid_answer"
 # What an agent is told to do better when it is asked again.
-_TOLD = frozenset({INVALID, "invalid_tool_call"})
+_TOLD = frozenset({INVALID, "invalid_tool_call", checkpoints.FAILED})
 
 
 def task_of(step: Step) -> Mapping[str, Any]:

@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from orchestrator.history.places import blocks_around
-from orchestrator.models import Step, StepState
-from orchestrator.services import shared_state
+from orchestrator.models import Step, StepKind, StepState
+from orchestrator.patterns.placing import TURN
+from orchestrator.services import blackboard, shared_state
 from orchestrator.services.briefs import Brief
 from orchestrator.services.sources import source_of
 from orchestrator.workflow.definition import Definition, StepPlan
@@ -67,10 +68,20 @@ def _shown(step: Step, definition: Definition, seen: Mapping[str, Step]) -> dict
         **brief,
         "steps": {name: _with_source(found) for name, found in seen.items()},
         **({"state": shared_state.seen(step, definition, keys)} if keys else {}),
+        **({"board": board} if (board := blackboard.seen(step, definition)) else {}),
         **({"note": step.note} if step.note else {}),
     }
 
 
 def _with_source(step: Step) -> dict[str, Any]:
-    source = source_of(step)
+    source = source_of(_done_by(step))
     return {"outputs": step.output, "author": source.author, "trust": source.trust.value}
+
+
+def _done_by(step: Step) -> Step:
+    """Return the turn of a step that peers bid for, whose words its output is."""
+    if step.kind != StepKind.BLOCK or not step.alias:
+        return step
+    turns = Step.objects.filter(run_id=step.run_id, path=f"{step.place}/{TURN}")
+    done = turns.filter(state=StepState.SUCCEEDED).order_by("iteration")
+    return done.select_related("agent", "action__on_behalf_of").last() or step

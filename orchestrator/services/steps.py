@@ -334,16 +334,17 @@ def take_up(
         detail = _("Step %(path)s was begun again %(count)d times; decide otherwise about it.")
         words = {"path": step.path, "count": step.human_retries}
         raise Refusal("too_many_retries", detail % words)
+    said = {"decider": "human"} if actor.kind == "person" else {}
     times = timing.times_again(step, anew=True)
     fresh = {**_NEW_PHASE, **_CLEARED, **times, "human_retries": retries}
     _move(step, StepState.READY, **fresh, **(changes or {}))
-    tell_step(step, event, actor, **payload)
+    tell_step(step, event, actor, **said, **payload)
 
 
 def skip(step: Step, actor: Actor, **payload: Any) -> None:
     """End a step without an output because a person said so; a move skips with `settle`."""
     _move(step, StepState.SKIPPED, finished_at=Now(), **_LET_GO)
-    tell_step(step, "step.skipped", actor, because="person", **payload)
+    tell_step(step, "step.skipped", actor, because="person", decider="human", **payload)
 
 
 def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Action, Gate, GateState, Outcome, Person, WarrantState
+from governance.models import Action, Exhibit, Gate, GateState, Outcome, Person, WarrantState
 from governance.refusals import Invalid, Refusal
 from governance.services import actions
 from governance.services.actions import Prepared, Proposed
@@ -121,10 +121,17 @@ def _checked_output(step: Step, output: Mapping[str, Any]) -> dict[str, Any]:
     except AgentFailedError as error:
         raise _invalid(error.detail) from None
     checkpoint = definition.step(step.path).checkpoint
-    judged = judge(checkpoint, outputs=plain, inputs=step.run.inputs)
+    judged = judge(checkpoint, outputs=plain, inputs=step.run.inputs, exhibits=_attached(step))
     if judged.route:
         raise _invalid(judged.message)
     return plain
+
+
+def _attached(step: Step) -> list[dict[str, Any]]:
+    """Return what the step's agent attached, as its checkpoint sees it."""
+    found = Exhibit.objects.filter(run_id=step.run_id, step_path=step.place, agent__isnull=False)
+    rows = found.order_by("created_at", "id").values("name", "kind", "content", "subject")
+    return [dict(row) for row in rows]
 
 
 def _invalid(detail: str) -> Invalid:

@@ -5,7 +5,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from time import monotonic
 from uuid import UUID
@@ -31,6 +31,7 @@ from orchestrator.runners.base import (
 from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
+    blackboard,
     budgeting,
     cancellation,
     claims,
@@ -50,7 +51,7 @@ from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
 from orchestrator.services.spending import Charged, NoBudgetError, Usage
 from orchestrator.services.step_rows import agent_of
-from orchestrator.workflow.checkpoints import Judged, judge
+from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
@@ -70,6 +71,7 @@ class Turn:
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
+    posts: blackboard.Posts = ()
 
     @property
     def goes_on(self) -> bool:
@@ -106,6 +108,9 @@ def take(claim: Claim) -> Claim | None:
         usage = turn.result.usage
         try:
             return written(partial(commit, claim, turn))
+        except AgentFailedError as error:
+            error.usage = error.usage or usage
+            return written(partial(fail, claim, error))
         except Refusal as no:
             refused = AgentFailedError(no.code, no.detail, retryable=False, usage=usage)
             return written(partial(fail, claim, refused))
@@ -126,11 +131,14 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
         step = claims.as_taken(claim, run, not_while=RUN_ENDING)
-        _attach(step, turn.result)
+        if turn.judged.route != "retry":
+            _attach(step, turn.result)
+            blackboard.post(step, turn.posts, usage=turn.result.usage)
         outcome, usage = _settled(step, turn), turn.result.usage
-        claims.close(
-            claim, outcome, usage=usage, charged=_charged(claim, step, usage, is_done=True)
-        )
+        why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
+        code = FAILED if why else ""
+        charged = _charged(claim, step, usage, is_done=True)
+        claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
         return runs.go_on(run, claim.worker)
 
 
@@ -159,12 +167,12 @@ def _charged(claim: Claim, step: Step, usage: Usage, *, is_done: bool) -> Charge
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.judged.route:
-        name = "failed" if turn.judged.route == "stop" else "postponed"
-        tell_step(step, f"checkpoint.{name}", ENGINE, message=turn.judged.message)
+        name = EVENTS[turn.judged.route]
+        tell_step(step, name, ENGINE, decider="rule", message=turn.judged.message)
     elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
-        tell_step(step, "checkpoint.held", ENGINE)
-    if turn.judged.route == "stop":
-        steps.fail(step, "checkpoint_failed", turn.judged.message)
+        tell_step(step, "checkpoint.held", ENGINE, decider="rule")
+    if turn.judged.route and turn.prepared is None:
+        _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
@@ -173,6 +181,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         conversations.keep(step, turn.result.conversation or {})
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
+
+
+def _routed(step: Step, judged: Judged) -> None:
+    """Send a step whose checkpoint does not hold where the file says, without asking policy."""
+    if judged.route == "stop":
+        steps.fail(step, FAILED, judged.message)
+    elif judged.route == "human":
+        steps.escalate(step, FAILED, judged.message)
+    else:
+        failures.settle(step, AgentFailedError(FAILED, judged.message, retryable=True))
 
 
 def _attach(step: Step, result: AgentResult) -> None:
@@ -210,21 +228,27 @@ def _worked(claim: Claim) -> Turn:
 
 
 def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResult) -> Turn:
+    result, posts = blackboard.taken_out(step, definition, result)
     judged = (
         Judged("", "") if result.conversation is not None else _judged(step, definition, result)
     )
     proposal = _proposal(step, result, judged)
     if proposal is None:
-        return Turn(result, judged)
+        return Turn(result, judged, posts=posts)
     with beating(claim):
         prepared = proposals.prepare(step, proposal)
-    return Turn(result, judged, prepared, proposal.rationale)
+    return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
 def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
     answers.check(step, definition, result.output)
     checkpoints = definition.step(step.path).checkpoint
-    return judge(checkpoints, outputs=result.output, inputs=step.run.inputs)
+    return judge(
+        checkpoints,
+        outputs=result.output,
+        inputs=step.run.inputs,
+        exhibits=[asdict(found) for found in result.exhibits],
+    )
 
 
 def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
@@ -271,7 +295,7 @@ def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
 
 def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | None:
     """Return what the turn asks for; a postponed output asks to be let through."""
-    if judged.route == "stop":
+    if judged.route and judged.route != "postpone":
         return None
     if result.proposals and step.kind in _WORDS_ONLY:
         detail = _("The agent proposed an action where it was only asked for an answer.")

@@ -6,6 +6,8 @@ from typing import Any
 
 from orchestrator.patterns.group_chat.ballots import REASON, paper_schema
 
+# How the names of papers begin that nobody reads before the award.
+SEALED = ("bid-", "vote-")
 _MOST = 10**15
 _CLOSED: Mapping[str, Any] = {"type": "object", "additionalProperties": False}
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from governance.templatetags.interface import lasting
 from governance.templatetags.looks import Look, bar_look, look
-from orchestrator.selectors.checkpoints import FAILED, HELD, Judgement
+from orchestrator.selectors.checkpoints import FAILED, HELD, RETRIED, Judgement
 from orchestrator.selectors.run_view import Bar, Lane, RunView, StepRow
 from orchestrator.views import scale
 
@@ -262,6 +262,8 @@ def _judged(judgement: Judgement, step: StepRow) -> tuple[str, str]:
         return "good", _("Checkpoint passed")
     if judgement.type == FAILED:
         return "bad", _("Checkpoint stopped the run: %(why)s") % {"why": judgement.message}
+    if judgement.type == RETRIED:
+        return "wait", _("Checkpoint asked for another try: %(why)s") % {"why": judgement.message}
     if step.state == "succeeded":
         return "good", _("Checkpoint passed because people let it")
     return "wait", _("Checkpoint asks people: %(why)s") % {"why": judgement.message}

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from governance.selectors.gate_view import ExhibitView
 from governance.views.exhibits import ShownExhibit
 from governance.views.exhibits import shown as shown_exhibits
+from orchestrator.patterns.base import CheckpointRule
 from orchestrator.selectors.approvals import Approval
-from orchestrator.selectors.checkpoints import FAILED, HELD, Judgement
+from orchestrator.selectors.checkpoints import FAILED, HELD, RETRIED, Judgement
 from orchestrator.selectors.run_view import EffectRow, ExhibitRow, RunView, StepRow
 from orchestrator.views.blocks import ShownBlock
 from orchestrator.views.showing import Output, output_of
-from orchestrator.workflow.definition import CheckpointRule, Definition
+from orchestrator.workflow.definition import Definition
 
 QUIET = frozenset({"blocked", "succeeded", "skipped", "cancelled"})
 # A wide fan shows this many of its branches, the loudest first, until all are asked for.
@@ -92,6 +93,11 @@ class ShownStep:
     def stopped(self) -> bool:
         """Return whether its checkpoint ended the run."""
         return self.judgement is not None and self.judgement.type == FAILED
+
+    @property
+    def tried_again(self) -> bool:
+        """Return whether its checkpoint asked for another try."""
+        return self.judgement is not None and self.judgement.type == RETRIED
 
 
 def shown(run: RunView, related: Related) -> tuple[ShownStep, ...]:

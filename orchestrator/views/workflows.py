@@ -16,11 +16,12 @@ from governance.refusals import Refusal
 from governance.selectors import people
 from governance.views.answering import page
 from orchestrator.models import Workflow
+from orchestrator.patterns.base import CheckpointRule
 from orchestrator.selectors import workflows as selector
 from orchestrator.selectors.workflow_view import WorkflowStepRow, WorkflowView
 from orchestrator.services import runs
 from orchestrator.views.start_form import BriefForm, StartForm
-from orchestrator.workflow.definition import CheckpointRule, Definition, from_plain
+from orchestrator.workflow.definition import Definition, from_plain
 
 OPERATE = "operate_runs"
 

@@ -1,11 +1,26 @@
-"""Deterministic checkpoints: what must hold of a step's output before the run goes on."""
+"""Deterministic checkpoints: what must hold of a step's output before the run goes on.
+
+stop ends the run; human leaves the step to a person; retry lets the agent try again, as often as
+a step is tried at all; postpone asks people by a gate whether the run goes on with it as it is.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.workflow.definition import CheckpointRule
+from orchestrator.patterns.base import CheckpointRule
 from orchestrator.workflow.expressions import holds
+
+# The route that weighs most comes first.
+ROUTES = ("stop", "human", "retry", "postpone")
+FAILED = "checkpoint_failed"
+# What the stream calls a checkpoint that did not hold, by its route.
+EVENTS: Mapping[str, str] = {
+    "stop": "checkpoint.failed",
+    "human": "checkpoint.escalated",
+    "retry": "checkpoint.retried",
+    "postpone": "checkpoint.postponed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +32,19 @@ class Judged:
 
 
 def judge(
-    rules: Sequence[CheckpointRule], *, outputs: Mapping[str, Any], inputs: Mapping[str, Any]
+    rules: Sequence[CheckpointRule],
+    *,
+    outputs: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    exhibits: Sequence[Mapping[str, Any]] = (),
 ) -> Judged:
-    """Return where the run goes: a rule that stops it outweighs one that postpones.
+    """Return where the run goes: of several rules that do not hold, the gravest decides.
 
     A rule that cannot be evaluated does not hold.
     """
-    broken = [r for r in rules if not holds(r.require, {"outputs": outputs, "inputs": inputs})]
-    for route in ("stop", "postpone"):
+    seen = {"outputs": outputs, "inputs": inputs, "exhibits": list(exhibits)}
+    broken = [rule for rule in rules if not holds(rule.require, seen)]
+    for route in ROUTES:
         messages = [rule.message for rule in broken if rule.route == route]
         if messages:
             return Judged(route, " ".join(messages))

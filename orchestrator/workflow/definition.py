@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from orchestrator.patterns.base import Jump
+from orchestrator.patterns.base import CheckpointRule, Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
 from orchestrator.workflow.money import BudgetRule, amounts_of, rule_of
@@ -23,6 +23,7 @@ NODE_FIELDS = frozenset(
         "context",
         "timeouts",
         "budget",
+        "checkpoint",
         "when",
         "when_skipped",
         "on_failure",
@@ -76,15 +77,6 @@ class Timeouts:
     schedule_to_start: timedelta | None = None
     schedule_to_close: timedelta | None = None
     heartbeat: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointRule:
-    """What must hold of a step's output before the run goes on, and what happens if not."""
-
-    require: str
-    message: str
-    route: str
 
 
 @dataclass(frozen=True, slots=True)

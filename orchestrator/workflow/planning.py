@@ -7,8 +7,9 @@ from orchestrator.patterns.base import PlannedStep
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import compiled, expressions_in, filled, steps_named
 
-# A context selects steps by their names, and shared state by its name behind this.
+# A context selects steps by their names, shared state and the blackboard by theirs behind these.
 STATE = "state."
+BOARD = "board."
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -31,6 +32,7 @@ def _planned(step: StepPlan) -> PlannedStep:
         when=step.when,
         when_skipped=step.when_skipped,
         jumps=step.jumps,
+        checkpoint=step.checkpoint if step.pattern else (),
         budget=step.budget if step.pattern else {},
     )
 
@@ -47,7 +49,7 @@ def granted(definition: Definition, path: str) -> list[str]:
         if step.context == "full":
             return _before(definition, line[:depth])
         if not isinstance(step.context, str):
-            return [name for name in step.context if not name.startswith(STATE)]
+            return [name for name in step.context if not name.startswith((STATE, BOARD))]
         if step.needs:
             return list(step.needs)
     return []

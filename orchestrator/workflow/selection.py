@@ -53,7 +53,7 @@ def as_told(slot_name: str, candidates: Iterable[Candidate], choice: Choice) -> 
         {**asdict(one), "agent": one.ref, "reason": choice.rejected.get(one.ref, "")}
         for one in sorted(candidates, key=_preference)
     ]
-    return {"slot": slot_name, "agent": choice.agent, "candidates": rows}
+    return {"decider": "rule", "slot": slot_name, "agent": choice.agent, "candidates": rows}
 
 
 def from_told(payload: Mapping[str, Any]) -> list[Candidate]:

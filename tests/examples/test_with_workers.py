@@ -33,7 +33,14 @@ def ended(run: Run, house: House, workers: Workers) -> Run:
     return run
 
 
-@pytest.mark.parametrize(("name", "faults"), [("security-scanning", ["secret"]), ("release", [])])
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [
+        ("security-scanning", ["secret"]),
+        ("performance-optimisation", ["recompute"]),
+        ("release", []),
+    ],
+)
 def test_an_example_runs_to_its_end_and_replays_without_a_difference(
     real_workers: Workers, tmp_path: Path, name: str, faults: list[str]
 ) -> None:

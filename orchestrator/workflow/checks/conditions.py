@@ -9,7 +9,7 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Place, Source
 
 _RUN_NAMES = ("inputs", "steps")
-CHECKPOINT_NAMES = ("inputs", "outputs")
+CHECKPOINT_NAMES = ("inputs", "outputs", "exhibits")
 
 
 def success_can_be_read(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
@@ -29,7 +29,8 @@ def expressions_can_be_read(source: Source, node: Node) -> Iterator[Problem]:
         yield from _expression(source, (*node.place, "with"), text, names, node.visible)
     for number, rule in enumerate(node.plain.get("checkpoint", [])):
         place = (*node.place, "checkpoint", number, "require")
-        yield from _expression(source, place, rule["require"], CHECKPOINT_NAMES, ())
+        seen = CHECKPOINT_NAMES[:2] if node.pattern else CHECKPOINT_NAMES
+        yield from _expression(source, place, rule["require"], seen, ())
     for place, text, known in fields_of(node.pattern).expressions(node.plain):
         where = (*node.place, *place)
         yield from _expression(source, where, text, (*known, *node.given), node.visible)

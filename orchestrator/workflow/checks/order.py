@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator.workflow.expressions import ExpressionError, compiled, holds
 from orchestrator.workflow.nodes import Node
-from orchestrator.workflow.planning import STATE
+from orchestrator.workflow.planning import BOARD, STATE
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
 
@@ -25,7 +25,7 @@ def context_has_run(source: Source, node: Node) -> Iterator[Problem]:
     context = node.plain.get("context", [])
     for number, name in enumerate(context if isinstance(context, list) else []):
         place = (*node.place, "context", number)
-        if name.startswith(STATE):
+        if name.startswith((STATE, BOARD)):
             continue
         if name not in (*node.visible, *node.siblings):
             yield source.problem(place, f"context names an unknown step {name!r}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from orchestrator.workflow.nodes import Node
+from orchestrator.workflow.planning import BOARD
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
 
@@ -28,3 +29,13 @@ def peers_can_bid(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
     if is_decentralized and not crews:
         message = "nobody bids: no agent of the file has peers"
         yield source.problem(("topology",), message)
+
+
+def board_is_kept(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield every context that selects the blackboard of runs that have none."""
+    context = node.plain.get("context", ())
+    is_decentralized = _DECENTRALIZED in source.value.get("topology", "")
+    for number, name in enumerate(context if isinstance(context, list) else ()):
+        if name.startswith(BOARD) and not is_decentralized:
+            message = f"context names {name!r}, but only peers have a blackboard"
+            yield source.problem((*node.place, "context", number), message)

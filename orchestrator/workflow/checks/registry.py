@@ -33,6 +33,7 @@ OF_FILES: Sequence[FileCheck] = (
 )
 OF_NODES: Sequence[NodeCheck] = (
     names.agent_is_known,
+    peers.board_is_kept,
     order.needs_are_siblings,
     order.context_has_run,
     order.needs_stand_before,

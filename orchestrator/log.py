@@ -68,6 +68,8 @@ STEPS: Types = (
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
     ("step.timed_out", _("Step {step} timed out: {detail}")),
+    ("step.awaiting_input", _("The agent of step {step} took the work and answers later")),
+    ("step.answered", _("The agent of step {step} answered")),
     ("step.suspended", _("Step {step} waits for approval")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),

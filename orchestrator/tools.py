@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from governance import adapters, runner_configs
-from orchestrator.runners import process
+from orchestrator.runners import http, process
 from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
 from orchestrator.runners.git.merge import GitMerge
@@ -19,5 +19,6 @@ def register() -> None:
     adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
     adapters.register(Deploy(settings.REPOSITORY_ROOTS, settings.TARGET_ROOTS))
+    runner_configs.register("http", http.faults_of)
     runner_configs.register("openai", model.faults_of)
     runner_configs.register("process", process.faults_of)

@@ -7,6 +7,7 @@ worker for as long as it likes.
 import ssl
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -23,7 +24,16 @@ Failures = (
 )
 
 
-def status_of_post(
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+def post(
     *,
     url: httpcore.URL,
     host: str,
@@ -31,14 +41,18 @@ def status_of_post(
     content: bytes,
     context: ssl.SSLContext,
     deadline: float,
-) -> int:
-    """Post and return the status; raises one of `Failures`, also when `deadline` passes.
+    most_bytes: int = MOST_BYTES,
+    reads: bool = False,
+) -> Answer:
+    """Post and return the answer; raises one of `Failures`, also when `deadline` passes.
 
     `url` names the address to connect to and `host` whose certificate is asked for. Redirects and
-    proxies are not followed, and the answer's body is not read. `deadline` is of the monotonic
-    clock.
+    proxies are not followed, and the answer's body is read only on demand. `deadline` is of the
+    monotonic clock; `most_bytes` bounds everything that is received.
     """
-    pool = httpcore.ConnectionPool(ssl_context=context, network_backend=_Bounded(deadline))
+    pool = httpcore.ConnectionPool(
+        ssl_context=context, network_backend=_Bounded(deadline, most_bytes)
+    )
     extensions = {
         "timeout": {"connect": CONNECT_SECONDS},
         "sni_hostname": host,
@@ -49,14 +63,16 @@ def status_of_post(
             "POST", url, headers=list(headers.items()), content=content, extensions=extensions
         ) as a,
     ):
-        return a.status
+        said = {name.decode().lower(): value.decode("latin-1") for name, value in a.headers}
+        return Answer(a.status, said, a.read() if reads else b"")
 
 
 class _Bounded(httpcore.SyncBackend):
     """Opens connections that end at a deadline."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, most_bytes: int) -> None:
         self._deadline = deadline
+        self._most_bytes = most_bytes
 
     def connect_tcp(
         self,
@@ -68,23 +84,23 @@ class _Bounded(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         left = _left(self._deadline, timeout, httpcore.ConnectTimeout)
         stream = super().connect_tcp(host, port, left, local_address, socket_options)
-        return _BoundedStream(stream, self._deadline)
+        return _BoundedStream(stream, self._deadline, self._most_bytes)
 
 
 class _BoundedStream(httpcore.NetworkStream):
     """A connection that gives each read and write no more than the time that is left."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, deadline: float, most_bytes: int) -> None:
         self._stream = stream
         self._deadline = deadline
-        self._unread = MOST_BYTES
+        self._most_bytes = self._unread = most_bytes
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = _left(self._deadline, timeout, httpcore.ReadTimeout)
         got = self._stream.read(max_bytes, left)
         self._unread -= len(got)
         if self._unread < 0:
-            raise httpcore.ReadError(f"the answer is longer than {MOST_BYTES:,} bytes")
+            raise httpcore.ReadError(f"the answer is longer than {self._most_bytes:,} bytes")
         return got
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -100,9 +116,8 @@ class _BoundedStream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         left = _left(self._deadline, timeout, httpcore.ConnectTimeout)
-        return _BoundedStream(
-            self._stream.start_tls(ssl_context, server_hostname, left), self._deadline
-        )
+        secured = self._stream.start_tls(ssl_context, server_hostname, left)
+        return _BoundedStream(secured, self._deadline, self._most_bytes)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -52,7 +52,7 @@ def register(*, domain: Domain, url: str, person: Person) -> Webhook:
     Needs `manage_people`.
     """
     people.require(person, domain, "manage_people")
-    _parsed(url)
+    _parsed(url, private=settings.WEBHOOK_ALLOW_PRIVATE)
     with recording():
         webhook = Webhook.objects.create(domain=domain, url=url, secret=new_secret())
         _record("webhook.registered", webhook, person)
@@ -80,20 +80,40 @@ def post(*, url: str, secret: str, body: Mapping[str, Any]) -> None:
         "Countersign-Signature": signature(secret, content, int(time.time())),
         "User-Agent": "Countersign",
     }
-    target = _resolved(url)
+    answer = send(url=url, headers=headers, content=content, seconds=outgoing.MOST_SECONDS)
+    if not httpx.codes.is_success(answer.status):
+        raise NotSentError(f"the address answered {answer.status}")
+
+
+def send(
+    *,
+    url: str,
+    headers: Mapping[str, str],
+    content: bytes,
+    seconds: float,
+    private: bool | None = None,
+    most_bytes: int = 0,
+) -> outgoing.Answer:
+    """Post to an address that may be reached and return its answer; raises NotSentError.
+
+    The body is read when `most_bytes` says how much of it there may be. `private` lets addresses
+    of private networks be reached, and without TLS; by default a setting decides.
+    """
+    private = settings.WEBHOOK_ALLOW_PRIVATE if private is None else private
+    target = _resolved(url, private=private)
     try:
-        status = outgoing.status_of_post(
+        return outgoing.post(
             url=_pinned(target),
             host=target.host,
             headers={**headers, "Host": target.url.netloc.decode("ascii")},
             content=content,
             context=httpx.create_ssl_context(trust_env=False),
-            deadline=time.monotonic() + outgoing.MOST_SECONDS,
+            deadline=time.monotonic() + seconds,
+            most_bytes=most_bytes or outgoing.MOST_BYTES,
+            reads=bool(most_bytes),
         )
     except outgoing.Failures as error:
         raise NotSentError(f"{type(error).__name__}: {error}") from error
-    if not httpx.codes.is_success(status):
-        raise NotSentError(f"the address answered {status}")
 
 
 def signature(secret: str, content: bytes, moment: int) -> str:
@@ -113,20 +133,20 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def _parsed(url: str) -> httpx.URL:
+def _parsed(url: str, *, private: bool) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         parsed = httpx.URL("")
-    schemes = {"https", "http"} if settings.WEBHOOK_ALLOW_PRIVATE else {"https"}
+    schemes = {"https", "http"} if private else {"https"}
     plain = not parsed.userinfo and not parsed.fragment and len(url) <= _URL_LENGTH
     if parsed.scheme not in schemes or not parsed.host or not plain:
         raise Invalid("invalid_url", _("Give a whole https address without a user name."))
     return parsed
 
 
-def _resolved(url: str) -> _Target:
-    parsed = _parsed(url)
+def _resolved(url: str, *, private: bool) -> _Target:
+    parsed = _parsed(url, private=private)
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
     try:
         answers = socket.getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
@@ -134,7 +154,7 @@ def _resolved(url: str) -> _Target:
         raise NotSentError(f"{parsed.host} cannot be resolved: {error}") from error
     addresses = [ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers]
     refused = [address for address in addresses if not is_public(address)]
-    if not addresses or (refused and not settings.WEBHOOK_ALLOW_PRIVATE):
+    if not addresses or (refused and not private):
         raise NotSentError(f"{parsed.host} does not lead to the open Internet")
     return _Target(parsed, parsed.host, addresses[0])
 

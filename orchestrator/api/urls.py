@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from orchestrator.api import operating, runs, workflows
+from orchestrator.api import callbacks, operating, runs, workflows
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", runs.RunsView.as_view(), name="api-runs"),
@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         operating.RunEscalationsView.as_view(),
         name="api-run-escalations",
     ),
+    path("callbacks/<uuid:step_id>/", callbacks.CallbackView.as_view(), name="api-callback"),
     path("workflows/", workflows.WorkflowsView.as_view(), name="api-workflows"),
     path(
         "workflows/<uuid:workflow_id>/",

@@ -17,6 +17,8 @@ from orchestrator.workflow.shared_state import Entry, reduced
 _BECOMES: Mapping[str, str] = {
     "step.started": "running",
     "step.suspended": "awaiting_approval",
+    "step.awaiting_input": "awaiting_input",
+    "step.answered": "ready",
     "step.ready": "ready",
     "step.budget_awaited": "awaiting_budget",
     "step.retry_scheduled": "backoff",

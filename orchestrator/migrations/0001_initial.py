@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
                 ('epoch', models.PositiveBigIntegerField()),
                 ('worker', models.CharField(max_length=120)),
                 ('runner', models.CharField(blank=True, max_length=64)),
-                ('outcome', models.CharField(choices=[('running', 'Running'), ('succeeded', 'Done'), ('proposed', 'Proposed an action'), ('failed', 'Failed'), ('stale', 'Lost its claim'), ('crashed', 'Worker lost')], default='running', max_length=16)),
+                ('outcome', models.CharField(choices=[('running', 'Running'), ('succeeded', 'Done'), ('proposed', 'Proposed an action'), ('awaiting', 'Answers later'), ('failed', 'Failed'), ('stale', 'Lost its claim'), ('crashed', 'Worker lost')], default='running', max_length=16)),
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('error_detail', models.TextField(blank=True)),
                 ('usage', models.JSONField(blank=True, default=dict)),
@@ -210,7 +210,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='attempt',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['running', 'succeeded', 'proposed', 'failed', 'stale', 'crashed'])), name='orchestrator_attempt_outcome'),
+            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['running', 'succeeded', 'proposed', 'awaiting', 'failed', 'stale', 'crashed'])), name='orchestrator_attempt_outcome'),
         ),
         migrations.AddConstraint(
             model_name='attempt',

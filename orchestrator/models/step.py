@@ -105,9 +105,10 @@ class Step(models.Model):
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `conversation` is what an agent left to itself
-    for the turn after the action (`kept`), and what the tool answered (`outcome`). `attempts`
-    counts failed tries of the present phase, `crash_count` lost workers. `start_by` and
-    `close_by` are when the file's timeouts for waiting and for everything pass. Leases and times
+    for the turn after the action (`kept`), and what came since: from the tool (`outcome`), or
+    from an agent that answers later (`answer`, until `not_before`). `attempts` counts failed
+    tries of the present phase, `crash_count` lost workers. `start_by` and `close_by` are when the
+    file's timeouts for waiting and for everything pass. Leases and times
     compare with the database's clock.
 
     A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
@@ -203,6 +204,7 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Done"
     PROPOSED = "proposed", "Proposed an action"
+    AWAITING = "awaiting", "Answers later"
     FAILED = "failed", "Failed"
     STALE = "stale", "Lost its claim"
     CRASHED = "crashed", "Worker lost"

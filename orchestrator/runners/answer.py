@@ -19,7 +19,12 @@ ANSWER_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {
         "output": {"type": "object"},
-        "usage": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        "usage": {
+            "type": "object",
+            "properties": {"model": {"type": "string", "maxLength": 120}},
+            "additionalProperties": {"type": "integer", "minimum": 0},
+        },
+        "conversation": {"type": "object"},
         "exhibits": {
             "type": "array",
             "maxItems": 100,
@@ -65,7 +70,11 @@ def read_answer(raw: bytes) -> AgentResult:
 
     An answer of `{"error": {"code", "detail", "retryable"}}` is the agent saying that it failed.
     """
-    answer = _loaded(raw)
+    return result_of(load(raw))
+
+
+def result_of(answer: Mapping[str, Any]) -> AgentResult:
+    """Return the result in an answer that was loaded; raises AgentFailedError where it says so."""
     if "error" in answer:
         error = answer["error"]
         raise AgentFailedError(
@@ -76,10 +85,12 @@ def read_answer(raw: bytes) -> AgentResult:
         exhibits=[FoundExhibit(**found) for found in answer.get("exhibits", ())],
         proposals=[Proposal(**proposed) for proposed in answer.get("proposals", ())],
         usage=answer.get("usage", {}),
+        conversation=answer.get("conversation"),
     )
 
 
-def _loaded(raw: bytes) -> Mapping[str, Any]:
+def load(raw: bytes) -> Mapping[str, Any]:
+    """Return an answer of the right shape, not acted upon yet; raises AgentFailedError."""
     try:
         answer: Mapping[str, Any] = json.loads(raw.decode())
         refuse_unstorable(answer)

@@ -18,7 +18,8 @@ class AgentRequest:
 
     `tools` are those the agent's configuration names, for a model to choose from. An agent that
     left a `conversation` with its last turn finds it here, with what its tool answered since:
-    `outcome` is the response of the effect, and data from outside.
+    `outcome` is the response of the effect, and data from outside. A runner whose agents may
+    answer later is given the `callback` for that, and finds in `answer` what came by it.
     """
 
     run_id: str
@@ -34,6 +35,16 @@ class AgentRequest:
     tools: Sequence["OfferedTool"] = ()
     conversation: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
+    callback: "Callback | None" = None
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Where an agent may answer later, once, with its token as the bearer's."""
+
+    url: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,8 @@ class AgentResult:
 
     A `conversation` beside a proposal asks for another turn once the action is done: the step
     keeps it, as JSON, and does not end with the action. `usage` says what the turn cost:
-    `input_tokens`, `output_tokens` and `tool_calls` as numbers, `model` as text.
+    `input_tokens`, `output_tokens` and `tool_calls` as numbers, `model` as text. With `awaits`
+    the agent has taken the work and answers at the callback, within that time.
     """
 
     output: Mapping[str, Any] = field(default_factory=dict)
@@ -78,6 +90,7 @@ class AgentResult:
     proposals: Sequence[Proposal] = ()
     usage: Mapping[str, Any] = field(default_factory=dict)
     conversation: Mapping[str, Any] | None = None
+    awaits: timedelta | None = None
 
 
 class AgentFailedError(Exception):
@@ -113,7 +126,10 @@ Heartbeat = Callable[[], None]
 
 @runtime_checkable
 class Runner(Protocol):
-    """Makes an agent work. Chosen by `Agent.runner`; plugins: entry points countersign.runners."""
+    """Makes an agent work. Chosen by `Agent.runner`; plugins: entry points countersign.runners.
+
+    One whose agents may answer later has `answers_later = True` beside its name.
+    """
 
     name: str
     version: str

@@ -7,10 +7,12 @@ It reads one object from standard input:
                  "state": {key: {"value", "entries": [{"value", "author", "trust", ...}]}}},
      "task": {"answer", ...}, "deadline_seconds", "idempotency_key"}
 
-and writes one to standard output, every part optional:
+and after an action that it proposed with a "conversation", that and the "outcome" of the action;
+
+it writes one to standard output, every part optional:
 
     {"output": {}, "exhibits": [{"name", "kind", "content", "subject"}],
-     "proposals": [{"tool", "arguments", "rationale"}], "usage": {}}
+     "proposals": [{"tool", "arguments", "rationale"}], "usage": {}, "conversation": {}}
 
 or `{"error": {"code", "detail", "retryable"}}`. Exit code 75 (EX_TEMPFAIL) asks for another try.
 """
@@ -30,6 +32,7 @@ import jsonschema_rs
 
 from orchestrator.runners import confine, landlock, reach
 from orchestrator.runners.answer import read_answer
+from orchestrator.runners.asking import asked
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult, Heartbeat
 from orchestrator.runners.child import ChildTimedOutError, ChildTooLoudError, Finished, converse
 from orchestrator.runners.settled import ENVIRONMENT, PROGRAM, misfits
@@ -82,7 +85,7 @@ class ProcessRunner:
                     _confined(config, seconds, ruleset),
                     environment=_environment(config, scratch),
                     directory=scratch,
-                    given=_given(request),
+                    given=json.dumps(asked(request)).encode(),
                     seconds=seconds,
                     most_output=MOST_OUTPUT,
                     beat_seconds=BEAT_SECONDS,
@@ -141,21 +144,6 @@ def _environment(config: Config, scratch: str) -> dict[str, str]:
         "HOME": scratch,
         "TMPDIR": scratch,
     }
-
-
-def _given(request: AgentRequest) -> bytes:
-    return json.dumps(
-        {
-            "run_id": request.run_id,
-            "step": request.step_path,
-            "agent": request.agent_slug,
-            "inputs": dict(request.inputs),
-            "context": dict(request.context),
-            "task": dict(request.task),
-            "deadline_seconds": request.deadline.total_seconds(),
-            "idempotency_key": request.idempotency_key,
-        }
-    ).encode()
 
 
 def _result(finished: Finished) -> AgentResult:

@@ -7,11 +7,12 @@ from importlib.metadata import EntryPoint, entry_points
 
 from orchestrator.runners.base import AgentFailedError, Runner
 from orchestrator.runners.echo import EchoRunner
+from orchestrator.runners.http import HttpRunner
 from orchestrator.runners.model.runner import ModelRunner
 from orchestrator.runners.process import ProcessRunner
 
 GROUP = "countersign.runners"
-BUILT_IN: tuple[type[Runner], ...] = (EchoRunner, ModelRunner, ProcessRunner)
+BUILT_IN: tuple[type[Runner], ...] = (EchoRunner, HttpRunner, ModelRunner, ProcessRunner)
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from orchestrator.models import (
     Step,
     StepState,
 )
-from orchestrator.services import runs, shortage, spending, steps
+from orchestrator.services import bells, runs, shortage, spending
 from orchestrator.services.claims import Claim
 from orchestrator.services.spending import Charged, Usage
 
@@ -38,7 +38,7 @@ def set_aside(*, step_id: UUID) -> None:
             return
         [(_step, answer)] = spending.tried([step])
         if isinstance(answer, Held):
-            steps.ring(step)
+            bells.ring(step)
             return
         shortage.set_aside(run, step, answer)
         runs.advance(run_id=run.pk)

@@ -19,7 +19,7 @@ from audit.types import Actor
 from governance.models import EffectClass, Person
 from governance.refusals import Refusal
 from orchestrator.models import RUN_ENDING, RUN_FINAL, Run, RunState, Step, StepState
-from orchestrator.services import claims, rollback, runs, steps
+from orchestrator.services import bells, claims, rollback, runs, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
@@ -123,6 +123,6 @@ def _revoked(step: Step) -> bool:
         return False
     else:
         steps.revoke(step)
-        steps.ring(Step.objects.get(pk=step.pk))
+        bells.ring(Step.objects.get(pk=step.pk))
     claims.mark_revoked(step)
     return True

@@ -3,28 +3,41 @@
 from collections.abc import Mapping
 from typing import Any
 
+from audit.types import Actor
 from orchestrator.models import Step
 from orchestrator.services import steps
 from orchestrator.services.history import ENGINE
 from orchestrator.workflow.plain_json import as_stored
 
 
-def keep(step: Step, conversation: Mapping[str, Any]) -> None:
-    """Keep it for the turn after the action that is proposed with it; empty, forget it."""
-    kept = {"kept": as_stored(dict(conversation))} if conversation else {}
-    Step.objects.filter(pk=step.pk, epoch=step.epoch).update(conversation=kept)
-    step.conversation = kept
+def keep(step: Step, conversation: Mapping[str, Any] | None) -> None:
+    """Keep it for the agent's next turn, instead of what was kept before."""
+    kept = {} if conversation is None else {"kept": as_stored(dict(conversation))}
+    if kept != step.conversation:
+        _write(step, kept)
+
+
+def forget_answer(step: Step) -> None:
+    """Forget an answer that was of no use, so that another attempt asks for another."""
+    if "answer" in step.conversation:
+        _write(step, {key: part for key, part in step.conversation.items() if key != "answer"})
 
 
 def turn_again(step: Step, outcome: Mapping[str, Any]) -> None:
     """Queue another turn of an agent whose action is done, and ring for it."""
-    changes = {
-        "action": None,
-        "held_output": {},
-        "conversation": {**step.conversation, "outcome": as_stored(dict(outcome))},
-        "lease_owner": "",
-        "lease_expires_at": None,
-    }
-    steps.take_up(step, ENGINE, "step.ready", changes=changes, action_done=str(step.action_id))
-    step.action = None
-    steps.ring(step)
+    told = {**step.conversation, "outcome": as_stored(dict(outcome))}
+    changes = {"held_output": {}, "conversation": told, "attempts": 0, "crash_count": 0}
+    done = str(step.action_id)
+    steps.queue_again(step, ENGINE, "step.ready", changes, action_done=done)
+
+
+def answered(step: Step, answer: Mapping[str, Any]) -> None:
+    """Queue the turn that reads an answer from outside. It is no new phase: tries still count."""
+    told = {**step.conversation, "answer": as_stored(dict(answer))}
+    changes = {"conversation": told, "not_before": None}
+    steps.queue_again(step, Actor.agent(step.agent_id), "step.answered", changes)
+
+
+def _write(step: Step, conversation: Mapping[str, Any]) -> None:
+    Step.objects.filter(pk=step.pk, epoch=step.epoch).update(conversation=dict(conversation))
+    step.conversation = dict(conversation)

@@ -19,7 +19,7 @@ from governance.refusals import Invalid, Refusal
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import rollback, runs, steps
+from orchestrator.services import bells, rollback, runs, steps
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
@@ -284,7 +284,7 @@ def _go_on(taken: Taken) -> None:
     _withdraw_offers(taken)
     step = Step.objects.select_related("run").get(pk=taken.step.pk)
     if step.state == StepState.READY:
-        steps.ring(step)
+        bells.ring(step)
     if taken.is_undo:
         rollback.take_up(taken.run)
         return

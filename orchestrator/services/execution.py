@@ -189,7 +189,7 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
         done = True
-        if step.conversation and _action(step).tool_id != supply.SLUG:
+        if "kept" in step.conversation and _action(step).tool_id != supply.SLUG:
             conversations.turn_again(step, response)
         else:
             done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))

@@ -16,7 +16,7 @@ from orchestrator.history.places import Key
 from orchestrator.models import AttemptKind, Run, RunState, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
 from orchestrator.patterns.changes import Settled, TreeMove
-from orchestrator.services import claims, spending, steps
+from orchestrator.services import bells, claims, spending, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
@@ -111,10 +111,10 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
         _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
     work = [step for step in ready if step.kind != StepKind.TIMER]
     if not worker or not work or run.state != RunState.RUNNING:
-        steps.ring_all(work)
+        bells.ring_all(work)
         return None
     first, *others = work
-    steps.ring_all(others)
+    bells.ring_all(others)
     return _taken(run, first, worker)
 
 
@@ -132,7 +132,7 @@ def _taken(run: Run, step: Step, worker: str) -> Claim | None:
         if claim is not None:
             return claim
         spending.let_go(step, answer, epoch=epoch)
-    steps.ring_all([step])
+    bells.ring_all([step])
     return None
 
 

@@ -15,7 +15,7 @@ from audit.types import Actor
 from governance.models import Person
 from governance.refusals import Refusal
 from orchestrator.models import PauseMode, Run, RunState, StepState
-from orchestrator.services import claims, runs, steps, timeouts
+from orchestrator.services import bells, claims, runs, steps, timeouts
 from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
@@ -56,7 +56,7 @@ def resume(*, run_id: UUID, person: Person, reason: str) -> Run:
             tell_run(run, "run.resumed", Actor.person(person.pk), reason=reason)
             timeouts.restart_the_clock(run_id)
             for step in run.steps.filter(state=StepState.READY).order_by("position"):
-                steps.ring(step)
+                bells.ring(step)
             runs.advance(run_id=run_id)
     return _with_domain(run_id)
 

@@ -36,7 +36,7 @@ from orchestrator.models import (
 from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
-from orchestrator.services import moves, rollback, shortage, spending, steps
+from orchestrator.services import bells, moves, rollback, shortage, spending, steps
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
 from orchestrator.services.context import outputs_of
@@ -110,7 +110,7 @@ def admit(*, run_id: UUID) -> bool:
             advance(run_id=run_id)
             if Run.objects.filter(pk=run_id, is_budget_lent=True).exists():
                 return False
-            steps.ring_all(list(run.steps.filter(state=StepState.READY)))
+            bells.ring_all(list(run.steps.filter(state=StepState.READY)))
         else:
             holdings.leave_queue(run_id=run_id)
             return False

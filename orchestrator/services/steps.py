@@ -6,7 +6,6 @@ worker holds was loaded by `claims.held`, so that its epoch is the worker's.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from django.utils.translation import gettext as _
 
 from audit import statements
 from audit.canonical import digest
-from audit.doorbell import ring_worker
 from audit.types import Actor
 from governance.models import Action, Effect
 from governance.refusals import Refusal
@@ -32,7 +30,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import claimable, shared_state, timing
+from orchestrator.services import bells, claimable, shared_state, timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -44,12 +42,7 @@ from orchestrator.services.step_rows import (
 )
 from orchestrator.workflow.plain_json import as_stored
 
-TURN_TASK = "orchestrator.run_agent_step"
-EXECUTION_TASK = "orchestrator.run_effect_step"
-UNDO_TASK = "orchestrator.run_undo_step"
 MOST_CRASHES = 3
-MOST_AT_ONCE = 50
-BELLS = 20
 
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
@@ -127,20 +120,6 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
 
 
-def ring_all(found: Sequence[Step]) -> None:
-    """After commit, ring workers for steps that are ready, with one bell for a slice of many.
-
-    A worker takes the steps of its slice one by one; what it does not come to in time the sweep
-    rings for again, step by step.
-    """
-    if not found:
-        return
-    Step.objects.filter(pk__in=[step.pk for step in found]).update(rung_at=Now())
-    size = min(MOST_AT_ONCE, ceil(len(found) / BELLS)) or 1
-    for first in range(0, len(found), size):
-        ring_worker(TURN_TASK, *(step.pk for step in found[first : first + size]))
-
-
 def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
     """Take a ready step of a running run for `worker`, or return None and change nothing.
 
@@ -210,6 +189,23 @@ def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
 
 
+def await_input(step: Step, most: timedelta) -> None:
+    """End the attempt and wait for an answer from outside, at most this long."""
+    _move(step, StepState.AWAITING_INPUT, not_before=Now() + most, **_LET_GO)
+    seconds = round(most.total_seconds())
+    tell_step(step, "step.awaiting_input", ENGINE, seconds=seconds)
+
+
+def queue_again(
+    step: Step, actor: Actor, event: str, changes: Mapping[str, Any], **payload: Any
+) -> None:
+    """Queue another turn of a step, with what came since the last, and ring for it."""
+    _move(step, StepState.READY, action=None, **changes, **_LET_GO)
+    step.action = None
+    tell_step(step, event, actor, **payload)
+    bells.ring(step)
+
+
 def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     """Queue an action that policy allowed without asking people, and ring for it."""
     _move(
@@ -222,14 +218,14 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     )
     step.action = action
     tell_step(step, "step.ready", ENGINE, action=str(action.pk))
-    ring(step)
+    bells.ring(step)
 
 
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
-    ring(step)
+    bells.ring(step)
 
 
 def reject(step: Step, code: str, detail: str) -> None:
@@ -272,7 +268,7 @@ def wake(step: Step) -> None:
     """Queue a step whose rest is over, and ring for it."""
     _move(step, StepState.READY, only=Q(not_before__lte=Now()))
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
-    ring(step)
+    bells.ring(step)
 
 
 def reclaim(step: Step) -> None:
@@ -293,7 +289,7 @@ def reclaim(step: Step) -> None:
         return
     _move(step, StepState.READY, **changes)
     tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
-    ring(step)
+    bells.ring(step)
 
 
 def await_budget(step: Step, code: str, detail: str) -> None:
@@ -306,7 +302,7 @@ def fund(step: Step) -> None:
     """Queue a step that waited for budget, and ring for it."""
     _move(step, StepState.READY, **_CLEARED)
     tell_step(step, "step.ready", ENGINE, because="budget")
-    ring(step)
+    bells.ring(step)
 
 
 def revoke(step: Step) -> None:
@@ -356,14 +352,7 @@ def begin_undo(step: Step) -> None:
     """Queue a compensation step, and ring for it; no pattern asks for it."""
     _move(step, StepState.READY)
     tell_step(step, "step.ready", ENGINE)
-    ring(step)
-
-
-def ring(step: Step) -> None:
-    """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
-    statements.changed(Step, {"pk": step.pk}, {"rung_at": Now()})
-    task = EXECUTION_TASK if step.action_id else TURN_TASK
-    ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)
+    bells.ring(step)
 
 
 def _next_order(run_id: UUID) -> int:

@@ -21,7 +21,7 @@ from orchestrator.history.places import key_of
 from orchestrator.models import RunState, Step, StepState
 from orchestrator.runners import supply as tool
 from orchestrator.runners.base import AgentFailedError
-from orchestrator.services import answers, escalation, proposals, runs, steps
+from orchestrator.services import answers, bells, escalation, proposals, runs, steps
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.operators import checked
@@ -66,7 +66,7 @@ def accept(*, gate: Gate) -> bool:
             return False
         changes = {"action": gate.action, "held_output": {}}
         steps.take_up(step, ENGINE, "step.supply_accepted", changes=changes, gate=str(gate.pk))
-        steps.ring(Step.objects.get(pk=step.pk))
+        bells.ring(Step.objects.get(pk=step.pk))
         if run.state == RunState.ESCALATED:
             move(run, RunState.RUNNING, error_code="", error_detail="")
             tell_run(run, "run.resumed", ENGINE)

@@ -30,7 +30,9 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.services import (
+    bells,
     budgeting,
+    callbacks,
     cancellation,
     claims,
     resumption,
@@ -58,6 +60,7 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unanswered: int
     ended: int
     stopped: int
     admitted: int
@@ -77,6 +80,7 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         charged=_each(budgeting.unverified(), budgeting.charge_unverified),
@@ -210,7 +214,7 @@ def _ring_again(step_id: UUID) -> bool:
         step = Step.objects.filter(pk=step_id, state=StepState.READY).first()
         if step is None:
             return False
-        steps.ring(step)
+        bells.ring(step)
     return True
 
 

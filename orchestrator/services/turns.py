@@ -5,7 +5,7 @@ in the transaction that finished the last; every step still has an epoch and an 
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from time import monotonic
 from uuid import UUID
@@ -33,6 +33,7 @@ from orchestrator.services import (
     answers,
     blackboard,
     budgeting,
+    callbacks,
     cancellation,
     claims,
     context,
@@ -75,8 +76,13 @@ class Turn:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the agent has not said its last word: its action is one call of a tool."""
-        return self.result.conversation is not None
+        """Whether the agent has not said its last word: it answers later, or calls a tool."""
+        return is_open(self.result)
+
+
+def is_open(result: AgentResult) -> bool:
+    """Whether what the agent has said so far is not its answer yet."""
+    return result.conversation is not None or result.awaits is not None
 
 
 def drive(*, step_id: UUID, worker: str) -> int:
@@ -137,7 +143,7 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         outcome, usage = _settled(step, turn), turn.result.usage
         why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
         code = FAILED if why else ""
-        charged = _charged(claim, step, usage, is_done=True)
+        charged = _charged(claim, step, usage, is_done=not turn.goes_on)
         claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
         return runs.go_on(run, claim.worker)
 
@@ -147,6 +153,7 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
+        conversations.forget_answer(step)
         failures.settle(step, error)
         claims.close(
             claim,
@@ -172,13 +179,16 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     elif not turn.goes_on and definition_of(step.run.workflow_id).step(step.path).checkpoint:
         tell_step(step, "checkpoint.held", ENGINE, decider="rule")
     if turn.judged.route and turn.prepared is None:
+        conversations.forget_answer(step)
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
+    if turn.result.awaits is not None:
+        steps.await_input(step, turn.result.awaits)
+        return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
-    if turn.goes_on or step.conversation:
-        conversations.keep(step, turn.result.conversation or {})
+    conversations.keep(step, turn.result.conversation)
     proposals.submit(step, turn.prepared, rationale=turn.rationale, held_output=turn.result.output)
     return AttemptOutcome.PROPOSED
 
@@ -229,9 +239,7 @@ def _worked(claim: Claim) -> Turn:
 
 def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResult) -> Turn:
     result, posts = blackboard.taken_out(step, definition, result)
-    judged = (
-        Judged("", "") if result.conversation is not None else _judged(step, definition, result)
-    )
+    judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged, posts=posts)
@@ -272,11 +280,14 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),
         outcome=step.conversation.get("outcome"),
+        answer=step.conversation.get("answer"),
     )
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
     runner, described = runner_for(agent_of(step).runner)
+    if getattr(runner, "answers_later", False):
+        request = replace(request, callback=callbacks.issued(claim))
     prolong, began = partial(beat, claim, agent_must_be_active=True), monotonic()
     try:
         result = runner.run(request, prolong)

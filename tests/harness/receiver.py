@@ -12,6 +12,7 @@ class Receiver(HTTPServer):
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answer = 204
         self.location = ""
+        self.body = b""
 
     @property
     def url(self) -> str:
@@ -27,6 +28,7 @@ class _Handler(BaseHTTPRequestHandler):
         if server.location:
             self.send_header("Location", server.location)
         self.end_headers()
+        self.wfile.write(server.body)
 
     def log_message(self, *_args: Any) -> None:
         """Keep quiet."""

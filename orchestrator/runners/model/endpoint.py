@@ -2,23 +2,20 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from audit.canonical import canonical_bytes
 from orchestrator.runners import credentials, hosts
 from orchestrator.runners.base import AgentFailedError, Heartbeat
 from orchestrator.runners.model.config import Config
+from orchestrator.runners.statuses import refused
 from orchestrator.runners.waiting import CallTimedOutError, wait_for
 
 if TYPE_CHECKING:
-    from openai import APIStatusError, OpenAI
+    from openai import OpenAI
 
 CONNECT_SECONDS = 10.0
 MOST_BYTES = 16 * 1024 * 1024
-# What an endpoint's status says may be otherwise later; every other refusal stays one.
-_PASSING = frozenset({408, 409, 425, 429})
-_SERVER_FAILED = 500
 
 
 def ask(
@@ -52,7 +49,8 @@ def ask(
         detail = f"The model did not answer within {seconds:g} seconds."
         raise AgentFailedError("timed_out", detail, retryable=True) from None
     except openai.APIStatusError as error:
-        raise _refused(error) from None
+        after = error.response.headers.get("retry-after", "")
+        raise refused("endpoint", error.status_code, after) from None
     except openai.APIError as error:
         why = type(error.__cause__ or error).__name__
         detail = f"The connection to the model's endpoint failed: {why}."
@@ -96,21 +94,3 @@ def _post(client: "OpenAI", path: str, body: Mapping[str, Any], key: str) -> byt
 
 def _key(turn: str, body: Mapping[str, Any]) -> str:
     return hashlib.sha256(turn.encode() + b"\n" + canonical_bytes(dict(body))).hexdigest()
-
-
-def _refused(error: "APIStatusError") -> AgentFailedError:
-    """Say which status came, and not what was written with it: that may quote a secret."""
-    status = error.status_code
-    retryable = status in _PASSING or status >= _SERVER_FAILED
-    code = "rate_limited" if status == 429 else "endpoint_refused"  # noqa: PLR2004 - RFC 6585
-    detail = f"The model's endpoint answered with status {status}."
-    after = _seconds(error.response.headers.get("retry-after", ""))
-    return AgentFailedError(code, detail, retryable=retryable, retry_after=after)
-
-
-def _seconds(text: str) -> timedelta:
-    """Return a Retry-After in seconds; one that is a date is left to our own delay."""
-    try:
-        return timedelta(seconds=min(max(float(text), 0.0), 86_400.0))
-    except ValueError:
-        return timedelta()

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from governance.models import Effect, Gate
 from orchestrator.models import Attempt
-from orchestrator.services.steps import TURN_TASK
+from orchestrator.services.bells import TURN_TASK
 from tests.factories.audit import recorded
 from tests.factories.governance import lines_in
 from tests.factories.orchestrator import states_of, step, step_of, tries_of

@@ -52,7 +52,7 @@ def test_a_broken_plugin_is_skipped_and_logged(
     plugins: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     plugins("Missing", "Shapeless", "Plugin")
-    assert set(registry.runners()) == {"echo", "openai", "plugin", "process"}
+    assert set(registry.runners()) == {"echo", "http", "openai", "plugin", "process"}
     assert "Missing" in caplog.text
     assert "not a runner" in caplog.text
 

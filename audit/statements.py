@@ -168,8 +168,8 @@ def _later(length: Any) -> _Part:
 def _asked(model: type[models.Model], name: str, value: Any) -> _Part:
     if value is None:
         return _Part("IS NULL")
-    field = _field(model, name)
-    return _Part("= %s", (field.get_db_prep_value(value, connection),))
+    value = value.pk if isinstance(value, models.Model) else value
+    return _Part("= %s", (_field(model, name).get_db_prep_value(value, connection),))
 
 
 def _field(model: type[models.Model], name: str) -> Any:

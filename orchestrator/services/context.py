@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from typing import Any
-from uuid import UUID
 
 from orchestrator.history.places import blocks_around
-from orchestrator.models import Step, StepKind, StepState
+from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.placing import TURN
-from orchestrator.services import blackboard, shared_state
+from orchestrator.services import blackboard, remembered, shared_state
 from orchestrator.services.briefs import Brief
 from orchestrator.services.sources import source_of
 from orchestrator.workflow.definition import Definition, StepPlan
@@ -28,7 +27,7 @@ def inputs_and_context(
     Raises ExpressionError when an expression of `with` cannot be evaluated.
     """
     seen = granted(definition, step.path)
-    done = _done(step.run_id, {*seen, *named_in_arguments(plan)}, step.path)
+    done = _done(step.run, {*seen, *named_in_arguments(plan)}, step.path)
     scope = {"inputs": step.run.inputs, "steps": _outputs(done)}
     if reads_state(plan):
         scope["state"] = shared_state.values_of(step.run, definition)
@@ -36,25 +35,27 @@ def inputs_and_context(
     return given, _shown(step, definition, {name: done[name] for name in seen if name in done})
 
 
-def outputs_of(run_id: UUID, names: Collection[str], *, at: str = "") -> dict[str, Any]:
+def outputs_of(run: Run, names: Collection[str], *, at: str = "") -> dict[str, Any]:
     """Return `steps` as expressions of the step at `at` see it: outputs of those that succeeded.
 
     A name means the step of that name in the innermost block around it that has one.
     """
-    return _outputs(_done(run_id, names, at))
+    return _outputs(_done(run, names, at))
 
 
 def _outputs(done: Mapping[str, Step]) -> dict[str, Any]:
     return {name: {"outputs": step.output} for name, step in done.items()}
 
 
-def _done(run_id: UUID, names: Collection[str], at: str) -> dict[str, Step]:
+def _done(run: Run, names: Collection[str], at: str) -> dict[str, Step]:
     if not names:
         return {}
     blocks = ["", *(f"{block}/" for block in blocks_around(at))]
     places = [f"{block}{name}" for block in blocks for name in names]
-    done = Step.objects.filter(run_id=run_id, path__in=places, state=StepState.SUCCEEDED)
-    rows = list(done.select_related("agent", "action__on_behalf_of"))
+    rows = remembered.succeeded(run, places)
+    if rows is None:
+        done = run.steps.filter(path__in=places, state=StepState.SUCCEEDED)
+        rows = list(done.select_related("agent", "action__on_behalf_of"))
     rows.sort(key=lambda row: (row.path.count("/"), row.iteration))
     return {row.path.rpartition("/")[2]: row for row in rows}
 

@@ -4,19 +4,21 @@ Joins the caller's `recording()`, which holds the run. What a move says is told 
 `orchestrator.history.telling`, so that replay can lay it beside what it derives.
 """
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from governance.budgeting.answers import Held
-from governance.models import Effect, EffectState, Gate, GateState
+from governance.models import Agent, Effect, EffectState, Gate, GateState
 from governance.services import gates
 from orchestrator.history import telling
 from orchestrator.history.places import Key
 from orchestrator.models import AttemptKind, Run, RunState, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
 from orchestrator.patterns.changes import Settled, TreeMove
-from orchestrator.services import bells, claims, spending, steps
+from orchestrator.services import bells, claims, remembered, spending, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
@@ -24,19 +26,9 @@ from orchestrator.services.selection import refs_of
 from orchestrator.services.step_rows import Asked
 from orchestrator.workflow.definition import Definition
 
+MOST_RUNS = 128
+_agents: dict[UUID, Mapping[str, Agent]] = {}
 OPEN_EFFECTS = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
-# In the order of PastStep's own fields; a wide fan has a thousand of these rows.
-_PAST = (
-    "path",
-    "iteration",
-    "state",
-    "output",
-    "error_code",
-    "alias",
-    "kind",
-    "task",
-    "order",
-)
 
 
 def past_of(run: Run) -> list[PastStep]:
@@ -45,7 +37,9 @@ def past_of(run: Run) -> list[PastStep]:
     An undo is no part of what a pattern decides about.
     """
     rows = run.steps.filter(undoes__isnull=True).exclude(state=StepState.BLOCKED)
-    return [PastStep(*row) for row in rows.values_list(*_PAST)]
+    past = [PastStep(*row) for row in rows.values_list(*remembered.PAST)]
+    remembered.read(run, past)
+    return past
 
 
 def make(run: Run, definition: Definition, move: TreeMove, worker: str) -> Claim | None:
@@ -137,8 +131,22 @@ def _taken(run: Run, step: Step, worker: str) -> Claim | None:
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:
-    agents = agents_of(run.domain_id, refs_of(definition, run.pinned_agents))
+    agents = _agents_named(run, definition, {ask.agent for ask in asks if ask.agent})
     return [Asked(ask, agents[ask.agent] if ask.agent else None) for ask in asks]
+
+
+def _agents_named(run: Run, definition: Definition, names: set[str]) -> Mapping[str, Agent]:
+    """Return whom aliases mean, read once: a version of an agent is registered once and for all.
+
+    Whether an agent is in service is read when it is claimed for.
+    """
+    known = _agents.get(run.pk, {})
+    if not names <= known.keys():
+        refs = refs_of(definition, run.pinned_agents)
+        known = _agents[run.pk] = agents_of(run.domain_id, refs)
+        while len(_agents) > MOST_RUNS:
+            _agents.pop(next(iter(_agents)), None)
+    return known
 
 
 def _tell(step: Step, event: telling.Told, **words: Any) -> None:

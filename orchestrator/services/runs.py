@@ -36,7 +36,15 @@ from orchestrator.models import (
 from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
-from orchestrator.services import bells, moves, rollback, shortage, spending, steps
+from orchestrator.services import (
+    bells,
+    moves,
+    remembered,
+    rollback,
+    shortage,
+    spending,
+    steps,
+)
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
 from orchestrator.services.context import outputs_of
@@ -95,6 +103,7 @@ def lock(run_id: UUID) -> Run:
     run = statements.taken(Run, {"pk": run_id}, {"version": F("version") + 1})
     if run is None:
         raise Run.DoesNotExist(str(run_id))
+    remembered.held(run)
     return run
 
 
@@ -134,7 +143,7 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
     if run.state not in _GOES_ON:
         return None
     definition = definition_of(run.workflow_id)
-    past = moves.past_of(run)
+    past = remembered.past_of(run) or moves.past_of(run)
     if shortage.wake(run, past):
         return go_on(run, worker)
     charges = spending.charges_of(run) if definition.limits_blocks else {}
@@ -251,7 +260,7 @@ def _wait(run: Run, reason: str) -> None:
 
 def _finish(run: Run, definition: Definition) -> None:
     """Succeed only if everything the file calls success holds, and no effect is in doubt."""
-    steps_seen = outputs_of(run.pk, success_reads(definition))
+    steps_seen = outputs_of(run, success_reads(definition))
     unmet = unmet_success(definition, run.inputs, steps_seen, values_of(run, definition))
     if unmet or _effect_is_open(run):
         detail = _("All steps are done, but this does not hold: %(what)s")

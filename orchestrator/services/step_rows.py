@@ -56,13 +56,13 @@ def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
     ]
 
 
-def waiting_rows(run: Run, keys: Sequence[Key]) -> dict[Key, Step]:
-    """Return those of the steps that wait since intake."""
-    outermost = [path for path, iteration in keys if "/" not in path and not iteration]
-    if not outermost:
-        return {}
-    found = run.steps.filter(path__in=outermost, state=StepState.BLOCKED).select_related("run")
-    return {(step.path, step.iteration): step for step in found}
+def waiting_row(run: Run, key: Key) -> Step | None:
+    """Return the step if it has waited since intake, as the outermost sequence does."""
+    path, iteration = key
+    if "/" in path or iteration:
+        return None
+    found = run.steps.filter(path=path, iteration=0, state=StepState.BLOCKED)
+    return found.select_related("run").first()
 
 
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
@@ -84,6 +84,23 @@ def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]
 
 def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
     """Return a blocked compensation step for each effect, after every other step of the run."""
+    after = run.steps.count()
+    return [
+        Step(
+            run=run,
+            path=f"undo/{effect.action.step_path}",
+            iteration=effect.commit_seq or 0,
+            position=after + place,
+            kind=StepKind.TURN,
+            agent_id=effect.action.agent_id,
+            undoes=effect,
+        )
+        for place, effect in enumerate(effects)
+    ]
+
+
+def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
+    """Return a blocked compensation step for each effect, in the order they are undone."""
     after = run.steps.count()
     return [
         Step(

@@ -30,7 +30,7 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import bells, claimable, shared_state, timing
+from orchestrator.services import bells, claimable, remembered, shared_state, timing
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -38,7 +38,8 @@ from orchestrator.services.step_rows import (
     fresh_rows,
     planned_rows,
     undo_rows,
-    waiting_rows,
+    undo_rows,
+    waiting_row,
 )
 from orchestrator.workflow.plain_json import as_stored
 
@@ -60,23 +61,40 @@ def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
 
     Whoever calls this claims them or rings for them. Timers are no work: they run from now on.
     """
-    waiting = waiting_rows(run, [(one.ask.path, one.ask.iteration) for one in asked])
-    known = [one for one in asked if (one.ask.path, one.ask.iteration) in waiting]
-    for one in known:
-        step, task = waiting[one.ask.path, one.ask.iteration], as_stored(dict(one.ask.task))
-        _move(step, StepState.READY, task=task, agent=one.agent, alias=one.ask.agent)
-    fresh = fresh_rows(run, [one for one in asked if one not in known], StepState.READY)
-    statements.inserted(fresh)
-    return [*waiting.values(), *fresh]
+    found = [(one, _unblocked(run, one)) for one in asked]
+    fresh = fresh_rows(run, [one for one, step in found if step is None], StepState.READY)
+    _create(fresh)
+    return [*(step for _one, step in found if step is not None), *fresh]
+
+
+def _unblocked(run: Run, asked: Asked) -> Step | None:
+    """Put a step of the outermost sequence into the queue, where it has waited since intake."""
+    ask = asked.ask
+    if "/" in ask.path or ask.iteration:
+        return None
+    waiting = {"run": run, "path": ask.path, "iteration": 0, "state": StepState.BLOCKED}
+    task = as_stored(dict(ask.task))
+    values = {"state": StepState.READY, "task": task, "agent": asked.agent, "alias": ask.agent}
+    step = statements.taken(Step, waiting, values)
+    if step is not None:
+        step.run = run
+        remembered.moved(step)
+    return step
+
+
+def _create(rows: Sequence[Step]) -> None:
+    statements.inserted(rows)
+    for step in rows:
+        remembered.moved(step)
 
 
 def begin(run: Run, ask: Ask) -> Step:
     """Let a block run, from now until its pattern says that it ends."""
     key = ask.path, ask.iteration
-    step = waiting_rows(run, [key]).get(key)
+    step = waiting_row(run, key)
     if step is None:
         [step] = fresh_rows(run, [Asked(ask)], StepState.RUNNING)
-        Step.objects.bulk_create([step])
+        _create([step])
     else:
         _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)))
     statements.changed(Step, {"pk": step.pk}, {"started_at": Now()})
@@ -172,6 +190,8 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
         **_LET_GO,
         **_CLEARED,
     )
+    step.output = plain
+    remembered.taken_over(step)
     shared_state.write(step, plain)
     tell_step(step, "step.succeeded", actor, output=plain, output_digest=digest(plain))
     return True
@@ -357,7 +377,9 @@ def begin_undo(step: Step) -> None:
 
 def _next_order(run_id: UUID) -> int:
     """Return the next rank in which a step of the run ends; the run is locked."""
-    last = Step.objects.filter(run_id=run_id).aggregate(last=Max("order"))["last"]
+    last = remembered.last_rank(run_id)
+    if last is None:
+        last = Step.objects.filter(run_id=run_id).aggregate(last=Max("order"))["last"]
     return int(last or 0) + 1
 
 
@@ -387,3 +409,4 @@ def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
         detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
         raise Refusal("step_moved", detail)
     step.state = to
+    remembered.moved(step, changes)

@@ -40,6 +40,7 @@ from orchestrator.services import (
     conversations,
     failures,
     proposals,
+    remembered,
     runs,
     spending,
     steps,
@@ -145,7 +146,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
         code = FAILED if why else ""
         charged = _charged(claim, step, usage, is_done=not turn.goes_on)
         claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
-        return runs.go_on(run, claim.worker)
+        taken = runs.go_on(run, claim.worker)
+        remembered.seal(run)
+        return taken
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from governance.models import Gate
 from orchestrator.models import Attempt, Run, Step
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import answers, steps, turns
+from orchestrator.services import answers, turns
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories import orchestrator as make
@@ -74,7 +74,9 @@ def test_many_branches_are_rung_for_in_slices(
     home: House, monkeypatch: pytest.MonkeyPatch, branches: int, bells: int
 ) -> None:
     rung: list[tuple[object, ...]] = []
-    monkeypatch.setattr(steps, "ring_worker", lambda *names: rung.append(names))
+    monkeypatch.setattr(
+        "orchestrator.services.bells.ring_worker", lambda *names: rung.append(names)
+    )
     [fan, report] = concurrent()
     fan["foreach"]["cap"], fan["max_parallel"] = 1000, 1000
     agents = {slug: {"ref": f"{slug}@1"} for slug in ("ann", "bob")}

@@ -31,7 +31,7 @@ def wake(run: Run, past: Iterable[PastStep]) -> bool:
     in_order = list(waiting.order_by("position", "path", "iteration"))
     for step, answer in spending.tried(in_order):
         if isinstance(answer, Held):
-            steps.fund(step)
+            steps.wake(step)
         elif isinstance(answer, Exhausted):
             _exhausted(run, step, answer)
         else:

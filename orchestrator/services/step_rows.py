@@ -99,23 +99,6 @@ def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
     ]
 
 
-def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
-    """Return a blocked compensation step for each effect, in the order they are undone."""
-    after = run.steps.count()
-    return [
-        Step(
-            run=run,
-            path=f"undo/{effect.action.step_path}",
-            iteration=effect.commit_seq or 0,
-            position=after + place,
-            kind=StepKind.TURN,
-            agent_id=effect.action.agent_id,
-            undoes=effect,
-        )
-        for place, effect in enumerate(effects)
-    ]
-
-
 def _fields(asked: Asked, state: StepState) -> Mapping[str, Any]:
     ask = asked.ask
     fields: dict[str, Any] = {

@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from orchestrator.views import health
+from orchestrator.views.advice import workflow_advice
 from orchestrator.views.operating import run_cancel, run_escalations, run_pause, run_resume
 from orchestrator.views.run import run, run_fragment
 from orchestrator.views.runs import runs, runs_rows
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/resume/", run_resume, name="run-resume"),
     path("runs/<uuid:run_id>/escalations/", run_escalations, name="run-escalations"),
     path("workflows/", workflows, name="workflows"),
+    path("workflows/advise/", workflow_advice, name="workflow-advice"),
     path("workflows/<uuid:workflow_id>/", workflow, name="workflow"),
     path("workflows/<uuid:workflow_id>/start/", workflow_start, name="workflow-start"),
 ]

@@ -22,6 +22,12 @@ def schema() -> Mapping[str, Any]:
     return loaded
 
 
+def known_topologies() -> frozenset[str]:
+    """Return the names of the topologies that a file may name."""
+    named = schema()["properties"]["topology"]["else"]["enum"]
+    return frozenset({*named, *schema()["$defs"]["topology"]["properties"]})
+
+
 @cache
 def _validator() -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(dict(schema()), offline=True)

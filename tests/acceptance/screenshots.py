@@ -26,6 +26,7 @@ SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 THEMES = ("light", "dark")
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 CROWD = 120
+ADVISED = "agents=several&oversight=yes&coordination=known&work=handoff&control=decentralized"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ STILL = (
     Screen("history", "/history/"),
     Screen("runs", "/runs/"),
     Screen("workflows", "/workflows/"),
+    Screen("workflow-advice-empty", "/workflows/advise/"),
+    Screen("workflow-advice", f"/workflows/advise/?{ADVISED}"),
     Screen("agents", "/agents/"),
     Screen("agents-filtered-empty", "/agents/?lifecycle=retired"),
     Screen("agent-register", "/agents/register/"),

@@ -34,6 +34,7 @@ SCHEMA = {
                     "classes": _TEXTS,
                     "capabilities": _TEXTS,
                     "price_micro_usd": {"type": "integer", "minimum": 0},
+                    "max_parallel": {"type": "integer", "minimum": 1},
                     "runner": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
                     "config": {
                         "type": "object",
@@ -86,6 +87,7 @@ def _entry(entry: Mapping[str, Any], base: Path) -> dict[str, Any]:
         "classes": entry.get("classes", []),
         "capabilities": entry.get("capabilities", []),
         "price_micro_usd": entry.get("price_micro_usd"),
+        "max_parallel": entry.get("max_parallel"),
         "runner": entry["runner"],
         "runner_config": config,
     }

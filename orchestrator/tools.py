@@ -6,6 +6,7 @@ from governance import adapters, runner_configs
 from orchestrator.runners import http, process
 from orchestrator.runners.approval import ApprovalAdapter
 from orchestrator.runners.checkpoint import CheckpointAdapter
+from orchestrator.runners.git.commit import GitCommit
 from orchestrator.runners.git.merge import GitMerge
 from orchestrator.runners.model import config as model
 from orchestrator.runners.release.deploy import Deploy
@@ -18,6 +19,7 @@ def register() -> None:
     adapters.register(CheckpointAdapter())
     adapters.register(SupplyAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
+    adapters.register(GitCommit(settings.REPOSITORY_ROOTS))
     adapters.register(Deploy(settings.REPOSITORY_ROOTS, settings.TARGET_ROOTS))
     runner_configs.register("http", http.faults_of)
     runner_configs.register("openai", model.faults_of)

@@ -35,6 +35,7 @@ from orchestrator.services import (
     callbacks,
     cancellation,
     claims,
+    deadlocks,
     resumption,
     runs,
     steps,
@@ -51,7 +52,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns.
+
+    `gave_way` are steps that waited for each other in a circle.
+    """
 
     reclaimed: int
     elapsed: int
@@ -63,6 +67,7 @@ class Swept:
     unanswered: int
     ended: int
     stopped: int
+    gave_way: int
     admitted: int
     charged: int
     funded: int
@@ -83,6 +88,7 @@ def sweep() -> Swept:
         unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
+        gave_way=_each(deadlocks.found(), deadlocks.give_way),
         charged=_each(budgeting.unverified(), budgeting.charge_unverified),
         closed=_each(budgeting.unsettled_runs(), budgeting.close),
         admitted=_each(holdings.next_waiting(), _admit),

@@ -29,6 +29,7 @@ NODE_FIELDS = frozenset(
         "on_failure",
         "on_reject",
         "on_timeout",
+        "mutex",
         "risk",
         "steps",
         "branches",
@@ -97,6 +98,7 @@ class StepPlan:
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
     `on_timeout` what follows when its time is used up, nothing said as after a failure,
+    `mutexes` what nobody else may use while it runs, as templates,
     `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
     its output that become shared state. Once what a `pivot` does is done, nothing is undone.
     `budget` is what a turn holds, or what a block may use, by unit.
@@ -113,6 +115,7 @@ class StepPlan:
     on_reject: str
     risk: str
     on_timeout: str = ""
+    mutexes: tuple[str, ...] = ()
     when: str = ""
     when_skipped: str = "run"
     pattern: str = ""
@@ -129,7 +132,8 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
-        return replace(alone, checkpoint=(), on_failure="stop", on_timeout="", writes=())
+        alone = replace(alone, checkpoint=(), on_failure="stop", on_timeout="", mutexes=())
+        return replace(alone, writes=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +318,7 @@ def _step(
         on_failure=_ending(plain, "on_failure", "stop" if pattern else "escalate"),
         on_reject=_ending(plain, "on_reject", "stop"),
         on_timeout=_ending(plain, "on_timeout", ""),
+        mutexes=tuple(plain.get("mutex", ())),
         risk=plain.get("risk", ""),
         when=plain.get("when", ""),
         when_skipped=plain.get("when_skipped", "run"),

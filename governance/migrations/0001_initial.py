@@ -46,6 +46,27 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Tool',
+            fields=[
+                ('slug', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=120)),
+                ('description', models.TextField(blank=True)),
+                ('schema', models.JSONField()),
+                ('schema_digest', models.CharField(max_length=64)),
+                ('risk', models.CharField(choices=[('low', 'Low risk'), ('medium', 'Medium risk'), ('high', 'High risk'), ('critical', 'Critical risk')], max_length=16)),
+                ('reversibility', models.CharField(choices=[('read_only', 'Changes nothing'), ('reversible', 'Can be undone'), ('compensable', 'Can be compensated'), ('irreversible', 'Cannot be undone')], max_length=16)),
+                ('allowed_hosts', models.JSONField(blank=True, default=list)),
+                ('remote', models.JSONField(blank=True, default=dict)),
+            ],
+        ),
+        migrations.CreateModel(
+            name='ToolServer',
+            fields=[
+                ('slug', models.SlugField(max_length=24, primary_key=True, serialize=False)),
+                ('config', models.JSONField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Person',
             fields=[
                 ('password', models.CharField(max_length=128, verbose_name='password')),
@@ -171,6 +192,7 @@ class Migration(migrations.Migration):
                 ('on_behalf_of', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('agent', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='governance.agent')),
                 ('domain', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='governance.domain')),
+                ('tool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='governance.tool')),
             ],
         ),
         migrations.CreateModel(
@@ -397,26 +419,10 @@ class Migration(migrations.Migration):
                 ('person', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to=settings.AUTH_USER_MODEL)),
             ],
         ),
-        migrations.CreateModel(
-            name='Tool',
-            fields=[
-                ('slug', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('schema', models.JSONField()),
-                ('schema_digest', models.CharField(max_length=64)),
-                ('risk', models.CharField(choices=[('low', 'Low risk'), ('medium', 'Medium risk'), ('high', 'High risk'), ('critical', 'Critical risk')], max_length=16)),
-                ('reversibility', models.CharField(choices=[('read_only', 'Changes nothing'), ('reversible', 'Can be undone'), ('compensable', 'Can be compensated'), ('irreversible', 'Cannot be undone')], max_length=16)),
-                ('allowed_hosts', models.JSONField(blank=True, default=list)),
-            ],
-            options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('risk__in', ['low', 'medium', 'high', 'critical'])), name='governance_tool_risk'), models.CheckConstraint(condition=models.Q(('reversibility__in', ['read_only', 'reversible', 'compensable', 'irreversible'])), name='governance_tool_reversibility')],
-            },
-        ),
         migrations.AddField(
-            model_name='action',
-            name='tool',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='actions', to='governance.tool'),
+            model_name='tool',
+            name='server',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='tools', to='governance.toolserver'),
         ),
         migrations.CreateModel(
             name='Verdict',
@@ -689,6 +695,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='token',
             constraint=models.CheckConstraint(condition=models.Q(('person__isnull', True), ('agent__isnull', True), _connector='XOR'), name='governance_token_has_one_holder'),
+        ),
+        migrations.AddConstraint(
+            model_name='tool',
+            constraint=models.CheckConstraint(condition=models.Q(('risk__in', ['low', 'medium', 'high', 'critical'])), name='governance_tool_risk'),
+        ),
+        migrations.AddConstraint(
+            model_name='tool',
+            constraint=models.CheckConstraint(condition=models.Q(('reversibility__in', ['read_only', 'reversible', 'compensable', 'irreversible'])), name='governance_tool_reversibility'),
         ),
         migrations.AddConstraint(
             model_name='verdict',

@@ -304,7 +304,7 @@ def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
 def wake(step: Step) -> None:
     """Queue a step whose rest is over, or that finds budget again, and ring for it."""
     rests = step.state == StepState.BACKOFF
-    only, changes = (Q(not_before__lte=Now()), {}) if rests else (_ANY, _CLEARED)
+    only, changes = (Q(not_before__lte=Now()), {}) if rests else (Q(), _CLEARED)
     _move(step, StepState.READY, only=only, **changes)
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
     bells.ring(step)

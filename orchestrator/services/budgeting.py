@@ -44,6 +44,12 @@ def set_aside(*, step_id: UUID) -> None:
         runs.advance(run_id=run.pk)
 
 
+def give_back(claim: Claim, step: Step) -> None:
+    """Let go what an attempt holds that never began; joins the caller's transaction."""
+    spending.let_go(step, claim.budget, epoch=claim.epoch)
+    Attempt.objects.filter(pk=claim.attempt_id).update(settlement=Settlement.NONE)
+
+
 def settle_late(claim: Claim, usage: Usage) -> None:
     """Charge what a turn used whose claim was lost before it could be taken over."""
     with recording():

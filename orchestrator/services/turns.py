@@ -19,7 +19,7 @@ from governance.models import Lifecycle
 from governance.refusals import Refusal
 from governance.services import exhibits
 from governance.services.actions import Prepared
-from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Step, StepKind
+from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, Step, StepKind
 from orchestrator.runners import approval, checkpoint
 from orchestrator.runners.base import (
     AgentFailedError,
@@ -76,6 +76,12 @@ class Turn:
     posts: blackboard.Posts = ()
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is an output and nothing else, so that many can be taken over at once."""
+        asks = self.prepared or self.judged.route or self.goes_on or self.posts
+        return not (asks or self.result.exhibits)
+
+    @property
     def goes_on(self) -> bool:
         """Whether the agent has not said its last word: it answers later, or calls a tool."""
         return is_open(self.result)
@@ -88,12 +94,21 @@ def is_open(result: AgentResult) -> bool:
 
 def drive(*, step_id: UUID, worker: str) -> int:
     """Take the step's turn and those after it that become ready; return how many were taken."""
-    taken = 0
+    return drive_on(claimed(step_id=step_id, worker=worker))
+
+
+def claimed(*, step_id: UUID, worker: str) -> Claim | None:
+    """Take the step for a turn, or return None; one that finds no budget is set aside."""
     try:
-        claim = claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
+        return claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
     except NoBudgetError:
         budgeting.set_aside(step_id=step_id)
-        return taken
+        return None
+
+
+def drive_on(claim: Claim | None) -> int:
+    """Take the turn that is claimed and those after it; return how many were taken."""
+    taken = 0
     while claim is not None:
         taken += 1
         claim = take(claim)
@@ -105,14 +120,27 @@ def take(claim: Claim) -> Claim | None:
 
     When the claim was lost meanwhile nothing is taken over, and the attempt says so.
     """
-    usage: Usage | None = None
+    turn = attempt(claim)
+    return None if turn is None else settle(claim, turn)
+
+
+def attempt(claim: Claim) -> Turn | AgentFailedError | None:
+    """Let the agent work and return what it came to; None when the claim was lost meanwhile."""
     try:
-        try:
-            turn = _worked(claim)
-        except AgentFailedError as error:
-            usage = error.usage
-            return written(partial(fail, claim, error))
-        usage = turn.result.usage
+        return _worked(claim)
+    except AgentFailedError as error:
+        return error
+    except TurnLostError as lost:
+        _let_go(claim, lost)
+        return None
+
+
+def settle(claim: Claim, turn: Turn | AgentFailedError) -> Claim | None:
+    """Take a turn over, or write down that it failed; return the claim on the next step."""
+    usage = turn.usage if isinstance(turn, AgentFailedError) else turn.result.usage
+    try:
+        if isinstance(turn, AgentFailedError):
+            return written(partial(fail, claim, turn))
         try:
             return written(partial(commit, claim, turn))
         except AgentFailedError as error:
@@ -122,12 +150,15 @@ def take(claim: Claim) -> Claim | None:
             refused = AgentFailedError(no.code, no.detail, retryable=False, usage=usage)
             return written(partial(fail, claim, refused))
     except TurnLostError as lost:
-        logger.info("%s", lost)
-        claims.mark_stale(claim)
-        cancellation.let_go(claim)
-        if usage is not None:
-            budgeting.settle_late(claim, usage)
+        _let_go(claim, lost)
+        budgeting.settle_late(claim, usage)
         return None
+
+
+def _let_go(claim: Claim, lost: TurnLostError) -> None:
+    logger.info("%s", lost)
+    claims.mark_stale(claim)
+    cancellation.let_go(claim)
 
 
 def commit(claim: Claim, turn: Turn) -> Claim | None:
@@ -137,18 +168,23 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     """
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
-        step = claims.as_taken(claim, run, not_while=RUN_ENDING)
-        if turn.judged.route != "retry":
-            _attach(step, turn.result)
-            blackboard.post(step, turn.posts, usage=turn.result.usage)
-        outcome, usage = _settled(step, turn), turn.result.usage
-        why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
-        code = FAILED if why else ""
-        charged = _charged(claim, step, usage, is_done=not turn.goes_on)
-        claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
+        take_over(claim, run, turn)
         taken = runs.go_on(run, claim.worker)
         remembered.seal(run)
         return taken
+
+
+def take_over(claim: Claim, run: Run, turn: Turn) -> None:
+    """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
+    step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+    if turn.judged.route != "retry":
+        _attach(step, turn.result)
+        blackboard.post(step, turn.posts, usage=turn.result.usage)
+    outcome, usage = _settled(step, turn), turn.result.usage
+    why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
+    code = FAILED if why else ""
+    charged = _charged(claim, step, usage, is_done=not turn.goes_on)
+    claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

@@ -1,3 +1,4 @@
+from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
 from orchestrator.models.mutex import Mutex
 from orchestrator.models.posting import Posting
@@ -37,6 +38,7 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptOutcome",
+    "Errand",
     "Leadership",
     "Mutex",
     "PauseMode",

@@ -18,7 +18,7 @@ from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
 from governance.budgeting.answers import Exhausted, Held
-from governance.models import Effect, Person
+from governance.models import Contract, Effect, Person
 from governance.refusals import Forbidden, Refusal
 from governance.services import budgets, holdings
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
@@ -72,13 +72,14 @@ def start(
     dedupe_key: str,
     brief: Brief = NOTHING,
     actor: Actor | None = None,
+    contract: Contract | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    `brief` is what its agents are told beside the inputs. The run begins once every budget above
-    it holds what it may use, and is pending until then. Raises Invalid with everything wrong by
-    JSON pointer, or naming the agents that cannot work, and Refusal with `budget_exhausted` where
-    no waiting would help.
+    `brief` is what its agents are told beside the inputs, `contract` the one under which another
+    domain asks for it. The run begins once every budget above it holds what it may use, and is
+    pending until then. Raises Invalid with everything wrong by JSON pointer, or naming the agents
+    that cannot work, and Refusal with `budget_exhausted` where no waiting would help.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
@@ -86,7 +87,7 @@ def start(
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
-            run = known or _create(workflow, initiator, intake, dedupe_key)
+            run = known or _create(workflow, initiator, intake, dedupe_key, contract)
             if not known:
                 _ask_for_budget(run, intake, actor or Actor.person(initiator.pk))
     except IntegrityError:
@@ -172,7 +173,13 @@ def time_out(*, run_id: UUID) -> bool:
     return True
 
 
-def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
+def _create(
+    workflow: Workflow,
+    initiator: Person,
+    intake: Intake,
+    dedupe_key: str,
+    contract: Contract | None,
+) -> Run:
     run = Run.objects.create(
         domain_id=workflow.domain_id,
         workflow=workflow,
@@ -183,6 +190,7 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
+        contract=contract,
     )
     steps.lay_out(run=run, plan=intake.steps)
     return run

@@ -19,6 +19,7 @@ from orchestrator.models import Attempt, AttemptKind, Run, Settlement, Step, Ste
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.pricing import cost_of, reported
+from orchestrator.services.step_rows import is_abroad
 from orchestrator.workflow.definition import Definition
 
 Usage = Mapping[str, Any]
@@ -140,10 +141,9 @@ def charges_of(run: Run) -> dict[tuple[str, int], dict[str, int]]:
 
 
 def _costs(step: Step, kind: AttemptKind) -> bool:
-    """Whether an agent works: not where people are asked, or an action is carried out."""
-    return (
-        kind is AttemptKind.TURN and step.kind != StepKind.APPROVAL and step.agent_id is not None
-    )
+    """Whether an agent works here: not where people are asked, or another domain's run pays."""
+    is_turn = kind is AttemptKind.TURN and step.kind != StepKind.APPROVAL
+    return is_turn and step.agent is not None and not is_abroad(step)
 
 
 def _asked(step: Step, epoch: int) -> Draw:

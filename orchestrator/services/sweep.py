@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -36,6 +36,8 @@ from orchestrator.services import (
     cancellation,
     claims,
     deadlocks,
+    errands,
+    handing_over,
     resumption,
     runs,
     steps,
@@ -45,7 +47,6 @@ from orchestrator.services import (
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
-Found = TypeVar("Found", UUID, int)
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,9 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unbound: int
+    answered: int
+    recalled: int
     unanswered: int
     ended: int
     stopped: int
@@ -85,6 +89,10 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unbound=_each(errands.unbound(), errands.end_unbound),
+        answered=_each(errands.unanswered(), handing_over.heard)
+        + _each(handing_over.unwoken(), handing_over.wake),
+        recalled=_each(handing_over.unrecalled(), handing_over.recall),
         unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
@@ -97,7 +105,7 @@ def sweep() -> Swept:
     )
 
 
-def _each(found: Iterable[Found], settle: Callable[[Found], bool]) -> int:
+def _each(found: Iterable[Any], settle: Callable[[Any], bool]) -> int:
     """Settle every finding by itself: one that fails must not keep the others waiting."""
     settled = 0
     for pk in found:

@@ -38,7 +38,9 @@ from orchestrator.services import (
     claims,
     context,
     conversations,
+    errands,
     failures,
+    handing_over,
     proposals,
     remembered,
     runs,
@@ -48,11 +50,12 @@ from orchestrator.services import (
 from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
+from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
 from orchestrator.services.spending import Charged, NoBudgetError, Usage
-from orchestrator.services.step_rows import agent_of
+from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
@@ -61,6 +64,8 @@ from orchestrator.workflow.inputs import places
 LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
+
+NoTurn = AgentFailedError | HandedOverError
 
 _WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
@@ -79,7 +84,7 @@ class Turn:
     def is_plain(self) -> bool:
         """Whether it is an output and nothing else, so that many can be taken over at once."""
         asks = self.prepared or self.judged.route or self.goes_on or self.posts
-        return not (asks or self.result.exhibits)
+        return not (asks or self.result.exhibits or isinstance(self.result, Answered))
 
     @property
     def goes_on(self) -> bool:
@@ -124,24 +129,29 @@ def take(claim: Claim) -> Claim | None:
     return None if turn is None else settle(claim, turn)
 
 
-def attempt(claim: Claim) -> Turn | AgentFailedError | None:
+def attempt(claim: Claim) -> Turn | NoTurn | None:
     """Let the agent work and return what it came to; None when the claim was lost meanwhile."""
     try:
         return _worked(claim)
-    except AgentFailedError as error:
-        return error
+    except (AgentFailedError, HandedOverError) as other:
+        return other
     except TurnLostError as lost:
         _let_go(claim, lost)
         return None
 
 
-def settle(claim: Claim, turn: Turn | AgentFailedError) -> Claim | None:
-    """Take a turn over, or write down that it failed; return the claim on the next step."""
-    usage = turn.usage if isinstance(turn, AgentFailedError) else turn.result.usage
+def settle(claim: Claim, turn: Turn | NoTurn) -> Claim | None:
+    """Take a turn over, or write down that it failed or is with another domain.
+
+    Returns the claim on the next step.
+    """
+    usage = _usage_of(turn)
     try:
         if isinstance(turn, AgentFailedError):
             return written(partial(fail, claim, turn))
         try:
+            if isinstance(turn, HandedOverError):
+                return written(partial(handing_over.settle, claim, turn))
             return written(partial(commit, claim, turn))
         except AgentFailedError as error:
             error.usage = error.usage or usage
@@ -153,6 +163,12 @@ def settle(claim: Claim, turn: Turn | AgentFailedError) -> Claim | None:
         _let_go(claim, lost)
         budgeting.settle_late(claim, usage)
         return None
+
+
+def _usage_of(turn: Turn | NoTurn) -> Usage:
+    if isinstance(turn, HandedOverError):
+        return {}
+    return turn.usage if isinstance(turn, AgentFailedError) else turn.result.usage
 
 
 def _let_go(claim: Claim, lost: TurnLostError) -> None:
@@ -177,6 +193,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
 def take_over(claim: Claim, run: Run, turn: Turn) -> None:
     """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
     step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+    errands.require(step.run)
+    if isinstance(turn.result, Answered) and turn.result.answer:
+        handing_over.accept(step, turn.result.answer)
     if turn.judged.route != "retry":
         _attach(step, turn.result)
         blackboard.post(step, turn.posts, usage=turn.result.usage)
@@ -222,7 +241,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.result.awaits is not None:
-        steps.await_input(step, turn.result.awaits)
+        most = turn.result.awaits
+        steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
@@ -305,7 +325,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
-    return AgentRequest(
+    request = AgentRequest(
         run_id=str(step.run_id),
         step_path=step.place,
         agent_slug=agent.slug,
@@ -321,9 +341,12 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         outcome=step.conversation.get("outcome"),
         answer=step.conversation.get("answer"),
     )
+    return errands.as_asked(step, request)
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
+    if is_abroad(step):
+        return handing_over.ask(claim, step, request)
     runner, described = runner_for(agent_of(step).runner)
     if getattr(runner, "answers_later", False):
         request = replace(request, callback=callbacks.issued(claim))

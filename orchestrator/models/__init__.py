@@ -1,4 +1,6 @@
+from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
+from orchestrator.models.mutex import Mutex
 from orchestrator.models.posting import Posting
 from orchestrator.models.run import (
     RUN_ENDING,
@@ -18,6 +20,7 @@ from orchestrator.models.step import (
     Attempt,
     AttemptKind,
     AttemptOutcome,
+    Settlement,
     Step,
     StepKind,
     StepState,
@@ -35,12 +38,15 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptOutcome",
+    "Errand",
     "Leadership",
+    "Mutex",
     "PauseMode",
     "Posting",
     "Rollback",
     "Run",
     "RunState",
+    "Settlement",
     "StateEntry",
     "Step",
     "StepKind",

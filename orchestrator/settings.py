@@ -88,6 +88,10 @@ DATABASE_URL = env.str("DATABASE_URL", default=RUNNING.database if RUNNING else 
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     DATABASES["default"]["CONN_MAX_AGE"] = 60
+    if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+        # Hot statements are prepared; behind a pooler that cannot, ?prepare_threshold=1000000000.
+        prepared = DATABASES["default"].setdefault("OPTIONS", {})
+        prepared["prepare_threshold"] = int(prepared.get("prepare_threshold", 3))
 else:
     DATABASES = {
         "default": {
@@ -172,10 +176,23 @@ MAX_PARALLEL = env.int("MAX_PARALLEL", default=0)
 TURN_GRACE_SECONDS = env.int("TURN_GRACE_SECONDS", default=10)
 CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 
+# Budgets ------------------------------------------------------------------------------------
+# What a turn holds of its run's budget while nobody says what it may use; less, if less is left.
+BUDGET_STEP_MICRO_USD = env.int("BUDGET_STEP_MICRO_USD", default=50_000)
+BUDGET_STEP_TOKENS = env.int("BUDGET_STEP_TOKENS", default=20_000)
+BUDGET_STEP_TOOL_CALLS = env.int("BUDGET_STEP_TOOL_CALLS", default=10)
+# After how many seconds a lost attempt is charged in full for what nobody reported.
+BUDGET_UNVERIFIED_SECONDS = env.int("BUDGET_UNVERIFIED_SECONDS", default=600)
+# US dollars for a million tokens, `input` and `output` by model, as text: each wins over the list
+# of genai-prices.
+MODEL_PRICES = env.json("MODEL_PRICES", default={})
+
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
 # Folders below which runs may name targets of releases, likewise
 TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
+# Folders below which runs may name consoles of services, likewise
+SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[])
 
 # What runners may reach and present beside the open Internet: hosts and names of secrets --------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))

@@ -28,14 +28,23 @@ class Lull:
         """Whether nothing follows from the end of this step; once it is False, decide anew."""
         block, _, name = step.path.rpartition("/")
         is_plain = step.kind == "turn" and step.state == "succeeded" and not step.iteration
-        if not block or not is_plain or self.definition.topology != "centralized":
+        if not block or not is_plain or not self._is_simple:
             return False
         quiet = self._quiet(block)
         return quiet is not None and quiet.absorbs(name, step)
 
+    @property
+    def _is_simple(self) -> bool:
+        """Whether nothing but the ends of steps is looked at: no bids, no budget of a block."""
+        return self.definition.topology == "centralized" and not self.definition.limits_blocks
+
     def _quiet(self, block: str) -> Quiet | None:
         if self._blocks is None:
-            found = histories(plan_of(self.definition), list(self.past), self.scope)
+            past = list(self.past)
+            if any(step.state == "awaiting_budget" for step in past):
+                # Whatever ends may leave them what they wait for.
+                past = []
+            found = histories(plan_of(self.definition), past, self.scope)
             self._blocks = {
                 place: quiet_of(history) if node.pattern == "concurrent" else None
                 for place, (node, history) in found.items()

@@ -17,15 +17,18 @@ from audit.services.events import recording
 from audit.types import Actor
 from governance.adapters import EffectRefusedError, EffectUnknownError, adapter_for
 from governance.models import Action, Effect, EffectState, Warrant
+from governance.selectors import binding
 from governance.services import effects, warrants
 from governance.services.warrants import Claimed, Drifted, Outcome, Refused
 from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
+from orchestrator.patterns.children import misfit
 from orchestrator.runners import supply
 from orchestrator.runners.base import AgentFailedError, TurnLostError
 from orchestrator.services import (
     cancellation,
     claims,
     conversations,
+    errands,
     failures,
     proposals,
     runs,
@@ -86,6 +89,8 @@ def _authorise(claim: Claim, step: Step) -> Outcome:
     with recording():
         runs.lock(claim.run_id)
         held = claims.held(claim, not_while=_NOTHING_BEGINS)
+        if why := errands.why_unbound(held.run):
+            return Refused(binding.CODE, why)
         outcome = warrants.claim(
             warrant_id=warrant.pk,
             inspection=inspection,
@@ -198,10 +203,14 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
 
 
 def _output(step: Step, response: Response) -> Response:
-    """Return what the agent and the tool said; a pattern gets the answer it asked for, alone."""
+    """Return what the agent and the tool said.
+
+    A pattern whose question leaves no room for the tool's words gets the agent's answer alone.
+    """
     if _action(step).tool_id == supply.SLUG:
         return response
-    return step.held_output if "answer" in step.task else {**step.held_output, **response}
+    both = {**step.held_output, **response}
+    return step.held_output if misfit(both, step.task.get("answer", {})) else both
 
 
 def _refused(claim: Claim, step: Step, refused: Refused) -> None:

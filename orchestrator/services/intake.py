@@ -11,6 +11,7 @@ from audit.canonical import digest
 from governance.models import Agent, Lifecycle
 from governance.refusals import Invalid
 from orchestrator.models import Workflow
+from orchestrator.services import guards
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.selection import Filled, fill, pinned, refs_of
 from orchestrator.services.step_rows import Planned
@@ -47,6 +48,7 @@ def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOT
     complete = _checked(definition, inputs)
     filled = fill(workflow.domain_id, definition)
     agents = _agents(workflow, refs_of(definition, pinned(filled)))
+    guards.check(workflow, definition, agents)
     laid_out = _laid_out(definition, agents)
     said = brief.as_json()
     asked = digest({"inputs": complete, **said} if said else complete)

@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.patterns.base import CheckpointRule, Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
+from orchestrator.workflow.guarding import NOTHING, GateRule, Guard, gates_in, guard_in
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # What every node of the file may say; all else in a block is its pattern's.
@@ -118,6 +119,7 @@ class StepPlan:
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
     writes: tuple[str, ...] = ()
+    guard: Guard = NOTHING
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
@@ -125,7 +127,8 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={})
-        return replace(alone, checkpoint=(), on_failure="stop", on_timeout="", writes=())
+        free = replace(alone, checkpoint=(), writes=(), guard=NOTHING)
+        return replace(free, on_failure="stop", on_timeout="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,7 @@ class Definition:
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
+    gates: Mapping[str, GateRule] = field(default_factory=dict)
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -219,6 +223,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             for alias, agent in plain["agents"].items()
             if "peers" in agent
         },
+        gates=gates_in(plain),
         slots={
             alias: _slot(agent)
             for alias, agent in plain["agents"].items()
@@ -306,6 +311,7 @@ def _step(
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
         writes=tuple(plain.get("writes", ())),
+        guard=NOTHING if pattern else guard_in(plain),
     )
 
 

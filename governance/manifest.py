@@ -34,6 +34,7 @@ SCHEMA = {
                     "classes": _TEXTS,
                     "capabilities": _TEXTS,
                     "price_micro_usd": {"type": "integer", "minimum": 0},
+                    "max_parallel": {"type": "integer", "minimum": 1},
                     "runner": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
                     "config": {
                         "type": "object",
@@ -75,7 +76,7 @@ def _entry(entry: Mapping[str, Any], base: Path) -> dict[str, Any]:
     config = dict(entry.get("config", {}))
     if "argv" in config:
         first, *rest = config["argv"]
-        config["argv"] = [first, *(_absolute(part, base) for part in rest)]
+        config["argv"] = [first, *(absolute(part, base) for part in rest)]
     return {
         "slug": entry["slug"],
         "version": entry.get("version", 1),
@@ -86,12 +87,14 @@ def _entry(entry: Mapping[str, Any], base: Path) -> dict[str, Any]:
         "classes": entry.get("classes", []),
         "capabilities": entry.get("capabilities", []),
         "price_micro_usd": entry.get("price_micro_usd"),
+        "max_parallel": entry.get("max_parallel"),
         "runner": entry["runner"],
         "runner_config": config,
     }
 
 
-def _absolute(part: str, base: Path) -> str:
+def absolute(part: str, base: Path) -> str:
+    """Return a file named in a manifest as a path of its own; raises Invalid for one outside."""
     path = (base / part).resolve()
     if not path.is_file():
         return part

@@ -21,6 +21,8 @@ WORDS = {
     "supplied_output": gettext_noop("A person supplied the output instead of the agent."),
     "unsigned_commits": gettext_noop("Commits are not signed by somebody known."),
     "no_linked_issue": gettext_noop("No commit names an issue."),
+    "changes_tests": gettext_noop("It changes tests, which are people's."),
+    "large_change": gettext_noop("It changes more than a few lines."),
     "production_release": gettext_noop("It changes what runs in production."),
     "experts_only_advise": gettext_noop("An expert advises; it may do nothing."),
     "scanners_only_look": gettext_noop("A scanner looks and reports; it may do nothing."),

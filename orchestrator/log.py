@@ -66,6 +66,7 @@ STEPS: Types = (
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
     ("step.timed_out", _("Step {step} timed out: {detail}")),
+    ("step.held_up", _("Step {step} waits for {mutex}, which {holder} holds")),
     ("step.awaiting_input", _("The agent of step {step} took the work and answers later")),
     ("step.answered", _("The agent of step {step} answered")),
     ("step.suspended", _("Step {step} waits for approval")),

@@ -167,6 +167,8 @@ CHANNEL_LAYERS = {
 CLAIM_LEASE_SECONDS = env.int("CLAIM_LEASE_SECONDS", default=30)
 SWEEP_SECONDS = env.int("SWEEP_SECONDS", default=5)
 RING_AGAIN_SECONDS = env.int("RING_AGAIN_SECONDS", default=15)
+# How many steps may be at work at once in the whole installation; 0 sets no limit.
+MAX_PARALLEL = env.int("MAX_PARALLEL", default=0)
 TURN_GRACE_SECONDS = env.int("TURN_GRACE_SECONDS", default=10)
 CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 

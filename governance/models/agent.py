@@ -41,8 +41,9 @@ class Agent(models.Model):
 
     `classes` are the Cedar agent classes it belongs to, `capabilities` what it can do: workflows
     may ask for them instead of naming it. `price_micro_usd` is what a turn of it costs, where
-    that was declared. `runner` and `runner_config` say how it
-    is made to work; they come from a manifest on the machine, never from a browser form.
+    that was declared, `max_parallel` on how many steps it may be at work at once. `runner` and
+    `runner_config` say how it is made to work; they come from a manifest on the machine, never
+    from a browser form.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -63,6 +64,7 @@ class Agent(models.Model):
     classes = models.JSONField(default=list, blank=True)
     capabilities = models.JSONField(default=list, blank=True)
     price_micro_usd = models.PositiveBigIntegerField(null=True, blank=True)
+    max_parallel = models.PositiveIntegerField(null=True, blank=True)
     runner = models.CharField(max_length=32, blank=True)
     runner_config = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

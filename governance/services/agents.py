@@ -60,6 +60,7 @@ def register(
     classes: Sequence[str] = (),
     capabilities: Sequence[str] = (),
     price_micro_usd: int | None = None,
+    max_parallel: int | None = None,
     runner: str = "",
     runner_config: Mapping[str, Any] | None = None,
     actor: Actor,
@@ -78,7 +79,8 @@ def register(
         "environment": environment,
     }
     lists = {"scopes": scopes, "classes": classes, "capabilities": capabilities}
-    _check({**fields, **lists, "price_micro_usd": price_micro_usd})
+    numbers = {"price_micro_usd": price_micro_usd, "max_parallel": max_parallel}
+    _check({**fields, **lists, **numbers})
     _check_config(runner, runner_config or {})
     _check_people(owner, sponsor)
     try:
@@ -91,7 +93,7 @@ def register(
                 lifecycle=Lifecycle.ACTIVE,
                 classes=sorted(set(classes)),
                 capabilities=sorted(set(capabilities)),
-                price_micro_usd=price_micro_usd,
+                **numbers,
                 runner=runner,
                 runner_config=dict(runner_config or {}),
             )
@@ -216,6 +218,7 @@ def _check(fields: Mapping[str, Any]) -> None:
         "classes": _("Each a lower-case name."),
         "capabilities": _("Each a lower-case name, with dots, dashes and underscores in it."),
         "price_micro_usd": _("A whole number of millionths of a dollar, or nothing."),
+        "max_parallel": _("A whole number from 1, or nothing."),
     }
     good = {
         "slug": SLUG.fullmatch(fields["slug"]),
@@ -227,6 +230,7 @@ def _check(fields: Mapping[str, Any]) -> None:
         "classes": all(CLASS.fullmatch(name) for name in fields["classes"]),
         "capabilities": all(CAPABILITY.fullmatch(name) for name in fields["capabilities"]),
         "price_micro_usd": (fields["price_micro_usd"] or 0) >= 0,
+        "max_parallel": (fields["max_parallel"] or 1) >= 1,
     }
     _refuse({field: hint for field, hint in hints.items() if not good[field]})
 

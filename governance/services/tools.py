@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
-from governance.models import Domain, Reversibility, Risk, Tool
+from governance.models import Domain, Reversibility, Risk, Tool, ToolServer
 from governance.refusals import Invalid
 
 
@@ -22,6 +22,8 @@ def register(
     risk: str,
     reversibility: str,
     allowed_hosts: Sequence[str] = (),
+    server: ToolServer | None = None,
+    remote: Mapping[str, Any] | None = None,
     actor: Actor,
     domain: Domain,
 ) -> Tool:
@@ -39,6 +41,8 @@ def register(
         "risk": risk,
         "reversibility": reversibility,
         "allowed_hosts": sorted(allowed_hosts),
+        "server": server,
+        "remote": dict(remote or {}),
     }
     known = Tool.objects.filter(slug=slug).first()
     if known and all(getattr(known, field) == value for field, value in fields.items()):
@@ -54,6 +58,28 @@ def register(
             payload={"slug": slug, "name": name, "schema_digest": tool.schema_digest},
         )
     return tool
+
+
+def register_server(
+    *, slug: str, config: Mapping[str, Any], actor: Actor, domain: Domain
+) -> ToolServer:
+    """Make a server of tools known, or reach a known one as its file says now."""
+    known = ToolServer.objects.filter(slug=slug).first()
+    if known and known.config == dict(config):
+        return known
+    with recording():
+        server, _created = ToolServer.objects.update_or_create(
+            slug=slug, defaults={"config": dict(config)}
+        )
+        record(
+            stream=StreamKey("policy", str(domain.pk)),
+            type="tool_server.registered",
+            actor=actor,
+            domain_id=domain.pk,
+            object=ObjectRef("tool_server", slug),
+            payload={"slug": slug, "config_digest": digest(dict(config))},
+        )
+    return server
 
 
 def _check(schema: Mapping[str, Any], risk: str, reversibility: str) -> None:

@@ -73,7 +73,7 @@ def read(name: str, agents_file: str = "agents.yaml") -> Example:
     return Example(
         name=name,
         workflow=workflow_files.read(folder / "workflow.yaml"),
-        manifest=yaml.safe_load((folder / agents_file).read_text()),
+        manifest=_manifest(folder, agents_file),
         policies=_policies(),
         schema=(files("governance.policy") / "schema.cedarschema").read_text(),
     )
@@ -125,6 +125,16 @@ def staged(name: str, place: Path, faults: Sequence[str] = ()) -> dict[str, Any]
         raise Invalid("stage_failed", said or _("The example could not be set up."))
     inputs: dict[str, Any] = json.loads(done.stdout)
     return inputs
+
+
+def _manifest(folder: Path, chosen: str) -> Any:
+    """Return the example's agents; those of another file take the place of their namesakes."""
+    usual, other = (
+        yaml.safe_load((folder / name).read_text()) for name in ("agents.yaml", chosen)
+    )
+    chosen_ones = {entry["slug"]: entry for entry in other["agents"]}
+    entries = [chosen_ones.pop(entry["slug"], entry) for entry in usual["agents"]]
+    return {**other, "agents": [*entries, *chosen_ones.values()]}
 
 
 def _new_place(name: str) -> Path:

@@ -8,7 +8,7 @@ from audit.types import Actor
 from governance.models import Domain, Reversibility, Risk
 from governance.services import tools
 from orchestrator.runners import approval, checkpoint, supply
-from orchestrator.runners.git import merge
+from orchestrator.runners.git import commit, merge
 from orchestrator.runners.release import deploy
 
 
@@ -31,13 +31,16 @@ _TOOLS = (
         Risk.HIGH,
         Reversibility.COMPENSABLE,
     ),
-    _Tool(
-        deploy.SLUG,
-        deploy.NAME,
-        deploy.DESCRIPTION,
-        deploy.SCHEMA,
-        deploy.RISK,
-        deploy.REVERSIBILITY,
+    *(
+        _Tool(
+            each.SLUG,
+            each.NAME,
+            each.DESCRIPTION,
+            each.SCHEMA,
+            each.RISK,
+            each.REVERSIBILITY,
+        )
+        for each in (commit, deploy)
     ),
     *(
         _Tool(

@@ -1,4 +1,5 @@
 from orchestrator.models.leadership import Leadership
+from orchestrator.models.mutex import Mutex
 from orchestrator.models.posting import Posting
 from orchestrator.models.run import (
     RUN_ENDING,
@@ -36,6 +37,7 @@ __all__ = [
     "AttemptKind",
     "AttemptOutcome",
     "Leadership",
+    "Mutex",
     "PauseMode",
     "Posting",
     "Rollback",

@@ -108,8 +108,9 @@ class Step(models.Model):
     for the turn after the action (`kept`), and what came since: from the tool (`outcome`), or
     from an agent that answers later (`answer`, until `not_before`). `attempts` counts failed
     tries of the present phase, `crash_count` lost workers. `start_by` and `close_by` are when the
-    file's timeouts for waiting and for everything pass. Leases and times
-    compare with the database's clock.
+    file's timeouts for waiting and for everything pass. Leases and times compare with the
+    database's clock. A step is `bounded` when it may have to wait for others: `mutexes` are what
+    it needs to have alone, and `waits_for` the one of them that it lacked.
 
     A compensation step `undoes` one effect of the run and has no turn. `human_retries` counts how
     often people let an escalated step begin again; `note` is what they told its agent last.
@@ -137,6 +138,9 @@ class Step(models.Model):
     claimed_at = models.DateTimeField(null=True, blank=True)
     start_by = models.DateTimeField(null=True, blank=True)
     close_by = models.DateTimeField(null=True, blank=True)
+    mutexes = models.JSONField(default=list, blank=True)
+    bounded = models.BooleanField(default=False)
+    waits_for = models.CharField(max_length=240, blank=True)
     rung_at = models.DateTimeField(null=True, blank=True)
     action = models.ForeignKey(
         Action, null=True, blank=True, on_delete=models.PROTECT, related_name="+"

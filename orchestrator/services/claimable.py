@@ -19,6 +19,8 @@ _EFFECT_IN_FLIGHT = (
     "EXISTS (SELECT 1 FROM governance_effect e"
     " WHERE e.action_id = orchestrator_step.action_id AND e.state = 'in_flight')"
 )
+# Whether a step that may have to wait for others goes now is found out first.
+UNBOUNDED = "NOT bounded"
 FOR_A_TURN = f"action_id IS NULL AND undoes_id IS NULL AND {_run_is(RunState.RUNNING)}"
 # While a run is ending nothing begins, but an effect that is in flight is settled.
 FOR_EXECUTION = (

@@ -33,7 +33,7 @@ from orchestrator.models import (
 )
 from orchestrator.runners.base import TurnLostError
 from orchestrator.runners.registry import description_of
-from orchestrator.services import steps, timing
+from orchestrator.services import steps, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
 
 
@@ -73,6 +73,7 @@ def taken(
     else:
         executing = kind is AttemptKind.EXECUTION
         step = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
+        step = step or waiting.seize(step_id=step_id, for_execution=executing, worker=worker)
     if step is None:
         return None
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]

@@ -11,6 +11,7 @@ from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
 from orchestrator.services import timing
+from orchestrator.services.bounds import bounds_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
@@ -76,10 +77,16 @@ def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]
             run=run,
             position=places[_outermost(one.ask.path)],
             **_fields(one, state),
-            **(timing.times_of(definition, one.ask.path) if state == StepState.READY else {}),
+            **(timing.times_of(definition, one.ask.path) if _waits(one, state) else {}),
+            **bounds_of(run, one.ask, one.agent),
         )
         for one in asked
     ]
+
+
+def _waits(asked: Asked, state: StepState) -> bool:
+    """Whether the step waits for a worker from now on."""
+    return state == StepState.READY and asked.ask.kind != "timer"
 
 
 def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F, Max, Q
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
@@ -20,17 +20,16 @@ from audit.types import Actor
 from governance.models import Action, Effect
 from governance.refusals import Refusal
 from orchestrator.models import (
-    BLOCK_TRANSITIONS,
     MOST_HUMAN_RETRIES,
     STEP_FINAL,
-    STEP_TRANSITIONS,
     Run,
     Step,
-    StepKind,
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
 from orchestrator.services import bells, claimable, remembered, shared_state, timing
+from orchestrator.services.bounds import bounds_of
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import (
     Asked,
@@ -40,6 +39,7 @@ from orchestrator.services.step_rows import (
     undo_rows,
     waiting_row,
 )
+from orchestrator.services.step_states import move as _move
 from orchestrator.workflow.plain_json import as_stored
 
 MOST_CRASHES = 3
@@ -47,7 +47,6 @@ MOST_CRASHES = 3
 _LET_GO: Mapping[str, Any] = {"lease_owner": "", "lease_expires_at": None}
 _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": None}
 _CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
-_ANY = Q()
 
 
 def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
@@ -74,6 +73,8 @@ def _unblocked(run: Run, asked: Asked) -> Step | None:
     waiting = {"run": run, "path": ask.path, "iteration": 0, "state": StepState.BLOCKED}
     task = as_stored(dict(ask.task))
     values = {"state": StepState.READY, "task": task, "agent": asked.agent, "alias": ask.agent}
+    values |= timing.times_of(definition_of(run.workflow_id), ask.path)
+    values |= bounds_of(run, ask, asked.agent)
     step = statements.taken(Step, waiting, values)
     if step is not None:
         step.run = run
@@ -95,7 +96,7 @@ def begin(run: Run, ask: Ask) -> Step:
         [step] = fresh_rows(run, [Asked(ask)], StepState.RUNNING)
         _create([step])
     else:
-        _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)))
+        _move(step, StepState.RUNNING, task=as_stored(dict(ask.task)), **bounds_of(run, ask))
     statements.changed(Step, {"pk": step.pk}, {"started_at": Now()})
     return step
 
@@ -137,14 +138,16 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
 
 
-def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
+def seize(
+    *, step_id: UUID, for_execution: bool, worker: str, bounded: bool = False
+) -> Step | None:
     """Take a ready step of a running run for `worker`, or return None and change nothing.
 
-    While a run is ending nothing begins, but an effect that is in flight is settled.
+    While a run is ending nothing begins, but an effect that is in flight is settled. One that is
+    `bounded` is taken only by whoever made sure that it need not wait for others.
     """
-    return _seize(
-        step_id, claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN, worker
-    )
+    which = claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN
+    return _seize(step_id, which if bounded else f"{claimable.UNBOUNDED} AND {which}", worker)
 
 
 def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
@@ -162,6 +165,7 @@ def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
             "lease_owner": worker,
             "lease_expires_at": Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
             "claimed_at": Now(),
+            "waits_for": "",
             "started_at": Coalesce(F("started_at"), Now()),
             **_CLEARED,
         },
@@ -268,6 +272,20 @@ def time_out(step: Step, code: str, detail: str) -> None:
     _end(step, StepState.TIMED_OUT, code, detail)
 
 
+def wait_behind(step: Step, key: str, holder: str) -> None:
+    """Note what a ready step lacks, once; whoever lets go of it rings for the step."""
+    noted = Step.objects.filter(pk=step.pk, state=StepState.READY).exclude(waits_for=key)
+    if noted.update(waits_for=key):
+        tell_step(step, "step.held_up", ENGINE, mutex=key, holder=holder)
+
+
+def give_up_waiting(step: Step, code: str, detail: str) -> None:
+    """Leave a ready step to a person; nobody works on it in between."""
+    _move(step, StepState.RUNNING, epoch=F("epoch") + 1, waits_for="")
+    step.epoch += 1
+    escalate(step, code, detail)
+
+
 def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
     """Count a failed attempt and let the step rest before the next one."""
     _move(
@@ -361,38 +379,6 @@ def begin_undo(step: Step) -> None:
     bells.ring(step)
 
 
-def _next_order(run_id: UUID) -> int:
-    """Return the next rank in which a step of the run ends; the run is locked."""
-    last = remembered.last_rank(run_id)
-    if last is None:
-        last = Step.objects.filter(run_id=run_id).aggregate(last=Max("order"))["last"]
-    return int(last or 0) + 1
-
-
 def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:
     _move(step, to, finished_at=Now(), error_code=code, error_detail=detail, **_LET_GO)
     tell_step(step, f"step.{to.value}", actor, code=code, detail=detail)
-
-
-def _move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
-    """Move on from the state and epoch the step was loaded with; raises Refusal (409)."""
-    table = BLOCK_TRANSITIONS if step.kind == StepKind.BLOCK else STEP_TRANSITIONS
-    if to not in table.get(step.state, ()):
-        detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
-        words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
-    if to == StepState.READY:
-        changes = {**timing.times_again(step), **changes}
-    if to in STEP_FINAL:
-        changes["order"] = _next_order(step.run_id)
-    same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}
-    values = {"state": to, **changes}
-    if only:
-        moved = Step.objects.filter(only, **same).update(**values)
-    else:
-        moved = statements.changed(Step, same, values)
-    if moved != 1:
-        detail = _("Step %(path)s moved meanwhile; nothing was changed.") % {"path": step.path}
-        raise Refusal("step_moved", detail)
-    step.state = to
-    remembered.moved(step, changes)

@@ -32,6 +32,7 @@ from orchestrator.services import (
     callbacks,
     cancellation,
     claims,
+    deadlocks,
     resumption,
     runs,
     steps,
@@ -47,7 +48,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns."""
+    """How many there were of each; `timed_out` are runs, `ended` steps and `stopped` turns.
+
+    `gave_way` are steps that waited for each other in a circle.
+    """
 
     reclaimed: int
     elapsed: int
@@ -59,6 +63,7 @@ class Swept:
     unanswered: int
     ended: int
     stopped: int
+    gave_way: int
     rung: int
 
 
@@ -75,6 +80,7 @@ def sweep() -> Swept:
         unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
+        gave_way=_each(deadlocks.found(), deadlocks.give_way),
         rung=_each(_unheard(), _ring_again),
     )
 

@@ -28,6 +28,7 @@ NODE_FIELDS = frozenset(
         "on_failure",
         "on_reject",
         "on_timeout",
+        "mutex",
         "risk",
         "steps",
         "branches",
@@ -96,6 +97,7 @@ class StepPlan:
     fields, `steps` its declared children: the steps of a sequence, the branches or the `do` of a
     concurrent block. `jumps` says where a sequence goes back to when the step went wrong,
     `on_timeout` what follows when its time is used up, nothing said as after a failure,
+    `mutexes` what nobody else may use while it runs, as templates,
     `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
     its output that become shared state. Once what a `pivot` does is done, nothing is undone.
     """
@@ -111,6 +113,7 @@ class StepPlan:
     on_reject: str
     risk: str
     on_timeout: str = ""
+    mutexes: tuple[str, ...] = ()
     when: str = ""
     when_skipped: str = "run"
     pattern: str = ""
@@ -127,7 +130,7 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={})
-        free = replace(alone, checkpoint=(), writes=(), guard=NOTHING)
+        free = replace(alone, checkpoint=(), writes=(), guard=NOTHING, mutexes=())
         return replace(free, on_failure="stop", on_timeout="")
 
 
@@ -302,6 +305,7 @@ def _step(
         on_failure=_ending(plain, "on_failure", "stop" if pattern else "escalate"),
         on_reject=_ending(plain, "on_reject", "stop"),
         on_timeout=_ending(plain, "on_timeout", ""),
+        mutexes=tuple(plain.get("mutex", ())),
         risk=plain.get("risk", ""),
         when=plain.get("when", ""),
         when_skipped=plain.get("when_skipped", "run"),

@@ -18,7 +18,7 @@ OWNERS = {
     "Holding": "governance/services/holdings.py",
     "Reservation": "governance/services/reservations.py",
     "Run": "orchestrator/services/run_states.py",
-    "Step": "orchestrator/services/steps.py",
+    "Step": "orchestrator/services/step_states.py",
 }
 STATES = {"state", "lifecycle"}
 WRITERS = {"update", "aupdate", "update_or_create"}

@@ -39,6 +39,7 @@ def ended(run: Run, house: House, workers: Workers) -> Run:
         ("security-scanning", ["secret"]),
         ("performance-optimisation", ["recompute"]),
         ("release", []),
+        ("self-healing-ci", ["typo", "protected"]),
     ],
 )
 def test_an_example_runs_to_its_end_and_replays_without_a_difference(

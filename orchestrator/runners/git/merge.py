@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.adapters import (
-    EffectRefusedError,
-    EffectUnknownError,
-    ExhibitDraft,
-    Facts,
-    FactUnavailableError,
-)
+from governance.adapters import ExhibitDraft, Facts
 from orchestrator.runners.git import history, merging, rules
-from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
+from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import count_files, difference
+from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.movement import Movement
 from orchestrator.runners.git.repository import (
     Repository,
@@ -23,6 +18,7 @@ from orchestrator.runners.git.repository import (
     object_id,
     open_repository,
 )
+from orchestrator.runners.git.reverting import reverted
 from orchestrator.runners.git.turn import turn
 from orchestrator.runners.git.view import View
 
@@ -65,7 +61,7 @@ class GitMerge:
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Pin both heads and the merged tree, and let git verify every commit in between."""
-        with _facts():
+        with as_facts():
             repository = self._repository(arguments)
             heads = _heads(repository, arguments)
             with repository.reading() as view:
@@ -94,7 +90,7 @@ class GitMerge:
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say what would be merged where, and how much it is with exactly these pins."""
-        with _facts():
+        with as_facts():
             repository = self._repository(arguments)
             heads = _pinned(pins)
             with repository.reading() as view:
@@ -108,7 +104,7 @@ class GitMerge:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str]
     ) -> Sequence[ExhibitDraft]:
         """Show the whole change to the target branch, and the commits it comes from."""
-        with _facts():
+        with as_facts():
             heads = _pinned(pins)
             with self._repository(arguments).reading() as view:
                 tree = _mergeable(view, heads)
@@ -124,7 +120,7 @@ class GitMerge:
         self, arguments: Mapping[str, Any], before: Mapping[str, str], after: Mapping[str, str]
     ) -> Sequence[ExhibitDraft]:
         """Show the commits that are new since `before` and how the merged result differs."""
-        with _facts():
+        with as_facts():
             then, now = _pinned(before), _pinned(after)
             with self._repository(arguments).reading() as view:
                 old = _mergeable(view, then)
@@ -160,7 +156,7 @@ class GitMerge:
 
         An earlier try that got as far as this is found by its trailer and its response is ours.
         """
-        with _effects(), self._turn(arguments, effect_key, fence) as change:
+        with as_effects(), self._turn(arguments, effect_key, fence) as change:
             heads = _pinned(pins)
             if found := _merge_found(change, pins, effect_key):
                 return change.settled(found, heads.target)
@@ -176,7 +172,7 @@ class GitMerge:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
         """Look for the merge commit of this effect, and finish its work trees if it is there."""
-        with _effects(), self._turn(arguments) as change:
+        with as_effects(), self._turn(arguments) as change:
             found = _merge_found(change, pins, effect_key)
             return change.settled(found, object_id(pins["target_sha"])) if found else None
 
@@ -189,18 +185,10 @@ class GitMerge:
         fence: int,
     ) -> Mapping[str, Any]:
         """Revert the merge commit named by `response`; a revert that is there already is kept."""
-        with _effects(), self._turn(arguments, f"{effect_key}undo", fence) as change:
-            merge = object_id(str(response.get("commit", "")))
-            head = change.repository.head_of(change.branch)
-            with change.repository.writing() as view:
-                since = {"since": merge, "head": head}
-                if done := merging.found_with_trailer(view, merging.UNDO, effect_key, **since):
-                    return change.settled(done[-1], merging.parents_of(view, done[-1])[0])
-                tree = merging.reverted_tree(view, merge, head)
-                title = f"Revert merge of branch {arguments['source']}"
-                message = merging.undo_message(title, merge, effect_key, fence)
-                new = merging.written_commit(view, tree, (head,), message)
-            return change.made(new, head)
+        with as_effects(), self._turn(arguments, f"{effect_key}undo", fence) as change:
+            commit = str(response.get("commit", ""))
+            title = f"Revert merge of branch {arguments['source']}"
+            return reverted(change, commit, title, effect_key=effect_key, fence=fence)
 
     def _repository(self, arguments: Mapping[str, Any]) -> Repository:
         return open_repository(arguments["repository"], self.roots)
@@ -212,24 +200,6 @@ class GitMerge:
         repository = self._repository(arguments)
         with turn(repository.common_dir, effect_key, fence):
             yield Movement(repository, arguments["target"])
-
-
-@contextmanager
-def _facts() -> Iterator[None]:
-    try:
-        yield
-    except RepositoryError as error:
-        raise FactUnavailableError(str(error)) from error
-
-
-@contextmanager
-def _effects() -> Iterator[None]:
-    try:
-        yield
-    except GitInterruptedError as error:
-        raise EffectUnknownError(str(error)) from error
-    except RepositoryError as error:
-        raise EffectRefusedError(str(error)) from error
 
 
 def _heads(repository: Repository, arguments: Mapping[str, Any]) -> Heads:

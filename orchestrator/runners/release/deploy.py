@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.adapters import (
-    EffectRefusedError,
-    EffectUnknownError,
-    ExhibitDraft,
-    Facts,
-    FactUnavailableError,
-)
+from governance.adapters import ExhibitDraft, Facts
 from governance.models import Reversibility, Risk
 from orchestrator.runners.git import history, merging
-from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
+from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import difference
+from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.repository import commit_in, open_repository
 from orchestrator.runners.git.turn import turn
 from orchestrator.runners.git.view import View
@@ -86,7 +81,7 @@ class Deploy:
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which version would become current where, in place of which."""
-        with _facts():
+        with as_facts():
             target = self._target(arguments)
             version = self._artifact(arguments).version
             before = target.release(pins["current"])
@@ -108,7 +103,7 @@ class Deploy:
         self, arguments: Mapping[str, Any], before: Mapping[str, str], after: Mapping[str, str]
     ) -> Sequence[ExhibitDraft]:
         """Show that another release is current, and what changes against that one."""
-        with _facts():
+        with as_facts():
             target = self._target(arguments)
             names = [target.release(pins["current"]) for pins in (before, after)]
         told = {"approved_in_place_of": _told(names[0]), "now_in_place_of": _told(names[1])}
@@ -119,7 +114,7 @@ class Deploy:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str]
     ) -> Mapping[str, Any]:
         """Describe the undo: the release that was current becomes so again."""
-        with _facts():
+        with as_facts():
             target = self._target(arguments)
             before = target.release(pins["current"])
         back = f"back to {before.version}" if before else "back to no release"
@@ -138,7 +133,7 @@ class Deploy:
 
         An earlier try that got as far as this is found by its name and its response is ours.
         """
-        with _effects():
+        with as_effects():
             target, artifact = self._target(arguments), self._artifact(arguments)
             release = Release(
                 name=release_name(effect_key),
@@ -157,7 +152,7 @@ class Deploy:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
         """Return the response if this effect's release is current."""
-        with _effects():
+        with as_effects():
             target, name = self._target(arguments), release_name(effect_key)
             release = target.release(name)
             is_current = target.current() == name
@@ -172,7 +167,7 @@ class Deploy:
         fence: int,
     ) -> Mapping[str, Any]:
         """Switch back to the release before, unless this one is not current (any more)."""
-        with _effects():
+        with as_effects():
             target, name = self._target(arguments), release_name(effect_key)
             with turn(target.path, f"{effect_key}undo", fence):
                 release = target.release(name)
@@ -195,7 +190,7 @@ class Deploy:
             return _same(packed(view, arguments["commit"]), arguments)
 
     def _plan(self, arguments: Mapping[str, Any]) -> _Plan:
-        with _facts(), self._reading(arguments) as view:
+        with as_facts(), self._reading(arguments) as view:
             target, commit = self._target(arguments), arguments["commit"]
             artifact = _same(packed(view, commit), arguments)
             since = _commit_of(view, target.release(target.current()))
@@ -206,24 +201,6 @@ class Deploy:
                 history.commits_between(view, since, commit, target.signers),
                 difference(view, old, merging.tree_of(view, commit)),
             )
-
-
-@contextmanager
-def _facts() -> Iterator[None]:
-    try:
-        yield
-    except RepositoryError as error:
-        raise FactUnavailableError(str(error)) from error
-
-
-@contextmanager
-def _effects() -> Iterator[None]:
-    try:
-        yield
-    except GitInterruptedError as error:
-        raise EffectUnknownError(str(error)) from error
-    except RepositoryError as error:
-        raise EffectRefusedError(str(error)) from error
 
 
 def _same(artifact: Artifact, arguments: Mapping[str, Any]) -> Artifact:

@@ -27,6 +27,10 @@ def expressions_can_be_read(source: Source, node: Node) -> Iterator[Problem]:
         yield from _expression(source, place, node.plain["when"], names, node.visible)
     for text in expressions.expressions_in(node.plain.get("with", {})):
         yield from _expression(source, (*node.place, "with"), text, names, node.visible)
+    for number, key in enumerate(node.plain.get("mutex", [])):
+        for text in expressions.expressions_in(key):
+            place = (*node.place, "mutex", number)
+            yield from _expression(source, place, text, ("inputs", *node.given), ())
     for number, rule in enumerate(node.plain.get("checkpoint", [])):
         place = (*node.place, "checkpoint", number, "require")
         seen = CHECKPOINT_NAMES[:2] if node.pattern else CHECKPOINT_NAMES

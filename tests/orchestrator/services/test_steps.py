@@ -8,7 +8,7 @@ from governance.models import Agent
 from governance.refusals import Refusal
 from orchestrator.models import STEP_TRANSITIONS, AttemptKind, Run, Step, StepState
 from orchestrator.runners.base import TurnLostError
-from orchestrator.services import claims, steps
+from orchestrator.services import claims, step_states
 from orchestrator.services.sweep import sweep
 from tests.factories import orchestrator as make
 from tests.factories.audit import recorded, size_of_the_log
@@ -38,7 +38,7 @@ def test_a_step_cannot_make_a_move_that_is_not_in_the_table(run: Run) -> None:
         found = step_of(run, "a")
         for after in set(StepState) - legal:
             with pytest.raises(Refusal) as caught:
-                steps._move(found, after)
+                step_states.move(found, after)
             assert (caught.value.code, caught.value.status) == ("illegal_transition", 409)
             assert step_of(run, "a").state == before
 
@@ -47,7 +47,7 @@ def test_a_step_that_moved_meanwhile_is_not_moved_again(run: Run) -> None:
     stale = step_of(run, "a")
     Step.objects.filter(pk=stale.pk).update(epoch=7)
     with pytest.raises(Refusal) as caught:
-        steps._move(stale, StepState.FAILED)
+        step_states.move(stale, StepState.FAILED)
     assert caught.value.code == "step_moved"
     assert step_of(run, "a").state == "ready"
 

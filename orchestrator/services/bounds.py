@@ -1,0 +1,88 @@
+"""What keeps a ready step waiting for others: limits of how many are at work, and mutexes.
+
+What a step is bound by is worked out when it becomes ready, purely from the file and the run's
+inputs. Steps that are bound by nothing are claimed without looking any further.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from governance.models import Agent
+from orchestrator.models import Run, RunState, Step, StepState
+from orchestrator.patterns.base import Ask
+from orchestrator.services.definitions import definition_of
+from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.expressions import ExpressionError, filled
+
+# Whoever lets go rings for a few: the first may not be able to go yet.
+MOST_RUNG = 5
+LONGEST = 240
+
+
+def bounds_of(run: Run, ask: Ask, agent: Agent | None = None) -> dict[str, Any]:
+    """Return the columns of a step that becomes ready, or of a block that begins."""
+    if ask.kind == "timer":
+        return {}
+    definition = definition_of(run.workflow_id)
+    line = definition.line_of(ask.path)
+    keys = sorted({_key(run, text, ask) for text in line[-1].mutexes})
+    needs_keys = any(plan.mutexes for plan in line)
+    is_limited = bool(most_of(agent) or most_in_run(definition) or settings.MAX_PARALLEL)
+    return {"mutexes": keys, "bounded": needs_keys or (is_limited and ask.kind != "block")}
+
+
+def most_of(agent: Agent | None) -> int:
+    """Return how many steps an agent may be at work on at once; 0 is any number."""
+    return (agent.max_parallel or 0) if agent else 0
+
+
+def most_in_run(definition: Definition) -> int:
+    """Return how many steps of a run may be under way at once; 0 is any number.
+
+    A block keeps to the limit by itself; only blocks within blocks could exceed it together.
+    """
+    most = definition.plain["limits"].get("max_parallel", 0)
+    return most if any(_has_fans_within(step) for step in definition.steps) else 0
+
+
+def waiting_behind(step: Step) -> QuerySet[Step]:
+    """Return the ready steps that may go now that this one does not run any more, oldest first."""
+    same = Q(waits_for__in=step.mutexes) | Q(run=step.run_id)
+    if step.agent_id:
+        same |= Q(agent=step.agent_id)
+    if settings.MAX_PARALLEL:
+        same |= Q(bounded=True)
+    waiting = ready().filter(same).exclude(pk=step.pk)
+    return waiting.order_by("created_at", "pk")[:MOST_RUNG]
+
+
+def ready() -> QuerySet[Step]:
+    """Return the ready steps that may have to wait for others, of runs that go on."""
+    return Step.objects.filter(state=StepState.READY, bounded=True, run__state=RunState.RUNNING)
+
+
+def _has_fans_within(step: StepPlan) -> bool:
+    if step.pattern == "concurrent" and any(map(_has_fan, step.steps)):
+        return True
+    return any(map(_has_fans_within, step.steps))
+
+
+def _has_fan(step: StepPlan) -> bool:
+    return step.pattern == "concurrent" or any(map(_has_fan, step.steps))
+
+
+def _key(run: Run, text: str, ask: Ask) -> str:
+    """Return a mutex by its name in the domain.
+
+    Where an expression of it has no value, the text stands for itself: all who come to that
+    exclude each other, which is the safe side.
+    """
+    each: Mapping[str, Any] = ask.task.get("each", {})
+    try:
+        name = filled(text, {**each, "inputs": run.inputs})
+    except ExpressionError:
+        name = text
+    return f"{run.domain_id}/{name}"[:LONGEST]

@@ -85,8 +85,12 @@ def register_server(
 def _check(schema: Mapping[str, Any], risk: str, reversibility: str) -> None:
     if risk not in Risk.values or reversibility not in Reversibility.values:
         raise Invalid("invalid_tool", _("Say how risky the tool is and what can be undone."))
-    if not jsonschema_rs.meta.is_valid(dict(schema)):
-        raise Invalid("invalid_tool", _("The tool's schema is not a valid JSON Schema."))
+    try:
+        # As arguments will be checked: a pattern that is no regular expression is refused here.
+        jsonschema_rs.validator_for(dict(schema), validate_formats=True, offline=True)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        detail = _("The tool's schema is not a valid JSON Schema: %(why)s")
+        raise Invalid("invalid_tool", detail % {"why": str(error)[:300]}) from None
     if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
         detail = _("The tool's schema must be an object with additionalProperties false.")
         raise Invalid("invalid_tool", detail)

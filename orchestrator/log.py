@@ -70,6 +70,8 @@ STEPS: Types = (
     ("step.awaiting_input", _("The agent of step {step} took the work and answers later")),
     ("step.answered", _("The agent of step {step} answered")),
     ("step.suspended", _("Step {step} waits for approval")),
+    ("step.handed_over", _("Step {step} was handed to {domain} under contract {contract}")),
+    ("step.recalled", _("What {step} had asked of another domain was stopped there")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
     ("step.rejected", _("Step {step} was rejected: {detail}")),

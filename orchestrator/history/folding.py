@@ -16,6 +16,7 @@ from orchestrator.workflow.shared_state import Entry, reduced
 _BECOMES: Mapping[str, str] = {
     "step.started": "running",
     "step.suspended": "awaiting_approval",
+    "step.handed_over": "awaiting_input",
     "step.awaiting_input": "awaiting_input",
     "step.answered": "ready",
     "step.ready": "ready",

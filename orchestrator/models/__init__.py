@@ -1,3 +1,4 @@
+from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
 from orchestrator.models.mutex import Mutex
 from orchestrator.models.posting import Posting
@@ -36,6 +37,7 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptOutcome",
+    "Errand",
     "Leadership",
     "Mutex",
     "PauseMode",

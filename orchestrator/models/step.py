@@ -43,6 +43,8 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
             _S.BACKOFF,
             _S.ESCALATED,
             _S.FAILED,
+            # Rejected: by another domain, which a step was handed to.
+            _S.REJECTED,
             _S.AWAITING_APPROVAL,
             _S.AWAITING_INPUT,
             _S.AWAITING_AUTH,
@@ -208,6 +210,7 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Done"
     PROPOSED = "proposed", "Proposed an action"
+    HANDED_OVER = "handed_over", "Asked another domain"
     AWAITING = "awaiting", "Answers later"
     FAILED = "failed", "Failed"
     STALE = "stale", "Lost its claim"

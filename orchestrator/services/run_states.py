@@ -5,10 +5,11 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from audit.doorbell import ring_list
+from audit.doorbell import ring_list, ring_worker
 from governance.refusals import Refusal
-from orchestrator.models import RUN_TRANSITIONS, Run, RunState
+from orchestrator.models import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
 
+ANSWER_TASK = "orchestrator.answer_errand"
 _ANY = Q()
 
 
@@ -23,3 +24,5 @@ def move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
         raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
     run.state = to
     ring_list("runs", run.domain_id)
+    if run.contract_id and to in RUN_FINAL:
+        ring_worker(ANSWER_TASK, run.pk)

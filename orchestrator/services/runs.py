@@ -17,7 +17,7 @@ from audit import statements
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Effect, Person
+from governance.models import Contract, Effect, Person
 from governance.refusals import Forbidden, Refusal
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
 from orchestrator.history.places import key_of
@@ -58,10 +58,12 @@ def start(
     dedupe_key: str,
     brief: Brief = NOTHING,
     actor: Actor | None = None,
+    contract: Contract | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    `brief` is what its agents are told beside the inputs. Raises Invalid with everything wrong by
+    `brief` is what its agents are told beside the inputs, `contract` the one under which another
+    domain asks for it. Raises Invalid with everything wrong by
     JSON pointer, or naming the agents that cannot work.
     """
     if not initiator.is_active:
@@ -70,7 +72,7 @@ def start(
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
-            run = known or _create(workflow, initiator, intake, dedupe_key)
+            run = known or _create(workflow, initiator, intake, dedupe_key, contract)
             if not known:
                 _admit(run, actor or Actor.person(initiator.pk), intake)
                 advance(run_id=run.pk)
@@ -135,7 +137,13 @@ def time_out(*, run_id: UUID) -> bool:
     return True
 
 
-def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
+def _create(
+    workflow: Workflow,
+    initiator: Person,
+    intake: Intake,
+    dedupe_key: str,
+    contract: Contract | None,
+) -> Run:
     run = Run.objects.create(
         domain_id=workflow.domain_id,
         workflow=workflow,
@@ -146,6 +154,7 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
+        contract=contract,
     )
     steps.lay_out(run=run, plan=intake.steps)
     return run

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from audit import statements
 from audit.canonical import digest
+from audit.doorbell import ring_worker
 from audit.types import Actor
 from governance.models import Action, Effect
 from governance.refusals import Refusal
@@ -136,6 +137,8 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     was = step.state
     _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
+    if was == StepState.AWAITING_INPUT:
+        ring_worker("orchestrator.recall_errands", step.pk)
 
 
 def seize(
@@ -212,11 +215,10 @@ def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
 
 
-def await_input(step: Step, most: timedelta) -> None:
-    """End the attempt and wait for an answer from outside, at most this long."""
-    _move(step, StepState.AWAITING_INPUT, not_before=Now() + most, **_LET_GO)
-    seconds = round(most.total_seconds())
-    tell_step(step, "step.awaiting_input", ENGINE, seconds=seconds)
+def await_input(step: Step, event: str, most: timedelta | None = None, **payload: Any) -> None:
+    """End the attempt and wait for an answer from outside, at most this long if it is said."""
+    _move(step, StepState.AWAITING_INPUT, not_before=most and Now() + most, **_LET_GO)
+    tell_step(step, event, ENGINE, **payload)
 
 
 def queue_again(

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -33,6 +34,8 @@ from orchestrator.services import (
     cancellation,
     claims,
     deadlocks,
+    errands,
+    handing_over,
     resumption,
     runs,
     steps,
@@ -60,6 +63,9 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unbound: int
+    answered: int
+    recalled: int
     unanswered: int
     ended: int
     stopped: int
@@ -77,6 +83,10 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unbound=_each(errands.unbound(), errands.end_unbound),
+        answered=_each(errands.unanswered(), handing_over.heard)
+        + _each(handing_over.unwoken(), handing_over.wake),
+        recalled=_each(handing_over.unrecalled(), handing_over.recall),
         unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
@@ -85,7 +95,7 @@ def sweep() -> Swept:
     )
 
 
-def _each(found: Iterable[UUID], settle: Callable[[UUID], bool]) -> int:
+def _each(found: Iterable[Any], settle: Callable[[Any], bool]) -> int:
     """Settle every finding by itself: one that fails must not keep the others waiting."""
     settled = 0
     for pk in found:

@@ -37,7 +37,9 @@ from orchestrator.services import (
     claims,
     context,
     conversations,
+    errands,
     failures,
+    handing_over,
     proposals,
     remembered,
     runs,
@@ -46,10 +48,11 @@ from orchestrator.services import (
 from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
+from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
-from orchestrator.services.step_rows import agent_of
+from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
@@ -58,6 +61,8 @@ from orchestrator.workflow.inputs import places
 LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
+
+NoTurn = AgentFailedError | HandedOverError
 
 _WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
@@ -76,7 +81,7 @@ class Turn:
     def is_plain(self) -> bool:
         """Whether it is an output and nothing else, so that many can be taken over at once."""
         asks = self.prepared or self.judged.route or self.goes_on or self.posts
-        return not (asks or self.result.exhibits)
+        return not (asks or self.result.exhibits or isinstance(self.result, Answered))
 
     @property
     def goes_on(self) -> bool:
@@ -112,23 +117,28 @@ def take(claim: Claim) -> Claim | None:
     return None if turn is None else settle(claim, turn)
 
 
-def attempt(claim: Claim) -> Turn | AgentFailedError | None:
+def attempt(claim: Claim) -> Turn | NoTurn | None:
     """Let the agent work and return what it came to; None when the claim was lost meanwhile."""
     try:
         return _worked(claim)
-    except AgentFailedError as error:
-        return error
+    except (AgentFailedError, HandedOverError) as other:
+        return other
     except TurnLostError as lost:
         _let_go(claim, lost)
         return None
 
 
-def settle(claim: Claim, turn: Turn | AgentFailedError) -> Claim | None:
-    """Take a turn over, or write down that it failed; return the claim on the next step."""
+def settle(claim: Claim, turn: Turn | NoTurn) -> Claim | None:
+    """Take a turn over, or write down that it failed or is with another domain.
+
+    Returns the claim on the next step.
+    """
     try:
         if isinstance(turn, AgentFailedError):
             return written(partial(fail, claim, turn))
         try:
+            if isinstance(turn, HandedOverError):
+                return written(partial(handing_over.settle, claim, turn))
             return written(partial(commit, claim, turn))
         except AgentFailedError as error:
             return written(partial(fail, claim, error))
@@ -162,6 +172,9 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
 def take_over(claim: Claim, run: Run, turn: Turn) -> None:
     """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
     step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+    errands.require(step.run)
+    if isinstance(turn.result, Answered) and turn.result.answer:
+        handing_over.accept(step, turn.result.answer)
     if turn.judged.route != "retry":
         _attach(step, turn.result)
         blackboard.post(step, turn.posts, usage=turn.result.usage)
@@ -199,7 +212,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.result.awaits is not None:
-        steps.await_input(step, turn.result.awaits)
+        most = turn.result.awaits
+        steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
@@ -274,7 +288,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
-    return AgentRequest(
+    request = AgentRequest(
         run_id=str(step.run_id),
         step_path=step.place,
         agent_slug=agent.slug,
@@ -290,9 +304,12 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         outcome=step.conversation.get("outcome"),
         answer=step.conversation.get("answer"),
     )
+    return errands.as_asked(step, request)
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
+    if is_abroad(step):
+        return handing_over.ask(claim, step, request)
     runner, described = runner_for(agent_of(step).runner)
     if getattr(runner, "answers_later", False):
         request = replace(request, callback=callbacks.issued(claim))

@@ -42,10 +42,12 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 
 @dataclass(frozen=True, slots=True)
 class AgentRef:
-    """Which registered agent an alias means."""
+    """Which registered agent an alias means; of another domain only under a contract."""
 
     slug: str
     version: int
+    domain: str = ""
+    contract: str = ""
 
     @classmethod
     def read(cls, text: str) -> "AgentRef":
@@ -213,9 +215,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={
-            alias: AgentRef.read(agent["ref"])
-            for alias, agent in plain["agents"].items()
-            if "ref" in agent
+            alias: _agent_ref(agent) for alias, agent in plain["agents"].items() if "ref" in agent
         },
         decisions=plain.get("decisions", "any"),
         steps=_sequence(plain["steps"], plain["limits"]),
@@ -250,6 +250,11 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         return plain, {}
     [(name, options)] = plain.items()
     return name, options
+
+
+def _agent_ref(plain: Mapping[str, Any]) -> AgentRef:
+    where = {key: plain[key] for key in ("domain", "contract") if key in plain}
+    return replace(AgentRef.read(plain["ref"]), **where)
 
 
 def micro_usd(amount: float) -> int:

@@ -23,6 +23,7 @@ NodeCheck = Callable[[Source, Node], Iterator[Problem]]
 OF_FILES: Sequence[FileCheck] = (
     names.inputs_are_a_schema,
     names.agents_are_used,
+    names.other_domains_are_bound,
     names.alias_means_one_thing,
     names.ids_are_unique,
     peers.peers_can_bid,

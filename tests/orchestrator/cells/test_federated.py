@@ -10,25 +10,18 @@ from governance.models import Gate, Receipt
 from orchestrator.models import Errand, Run
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services.sweep import sweep
-from tests.factories import federation, governance
+from tests.factories import governance
 from tests.factories import orchestrator as make
 from tests.factories.federation import Alliance
 from tests.factories.governance import House
 from tests.harness.workers import Workers
 from tests.orchestrator.cells import player
 from tests.orchestrator.cells.approving import people_are_asked
-from tests.orchestrator.cells.driving import PLAYER, agents_of, cast
+from tests.orchestrator.cells.driving import agents_of, bob_abroad, cast
 from tests.orchestrator.cells.files import FILES, INPUTS, handoff
 from tests.orchestrator.federating import ABROAD, worked_off
 
 PATIENCE_SECONDS = 90
-
-
-def bob_abroad(home: House, runner: str = PLAYER, **config: Any) -> Alliance:
-    """Let Bob of these files be an agent of the other domain."""
-    ally = federation.allied(home)
-    federation.agent(ally, "bob", runner=runner, runner_config=config)
-    return ally
 
 
 def begun(ally: Alliance, *steps: dict[str, Any]) -> Run:

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('pause_mode', models.CharField(blank=True, choices=[('drain', 'Let what is under way finish'), ('now', 'Stop turns at once')], max_length=8)),
                 ('pause_reason', models.TextField(blank=True)),
                 ('version', models.PositiveBigIntegerField(default=0)),
+                ('is_budget_lent', models.BooleanField(default=False)),
                 ('deadline_at', models.DateTimeField()),
                 ('dedupe_key', models.CharField(max_length=64, unique=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -136,6 +137,11 @@ class Migration(migrations.Migration):
                 ('error_code', models.CharField(blank=True, max_length=64)),
                 ('error_detail', models.TextField(blank=True)),
                 ('usage', models.JSONField(blank=True, default=dict)),
+                ('held', models.JSONField(blank=True, default=dict)),
+                ('is_held_above', models.BooleanField(default=False)),
+                ('settlement', models.CharField(blank=True, choices=[('', 'Nothing was held'), ('held', 'Held'), ('settled', 'Settled'), ('unverified', 'Charged in full, unverified')], max_length=12)),
+                ('cost_micro_usd', models.PositiveBigIntegerField(default=0)),
+                ('tokens', models.PositiveBigIntegerField(default=0)),
                 ('started_at', models.DateTimeField(auto_now_add=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('step', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tries', to='orchestrator.step')),
@@ -223,6 +229,10 @@ class Migration(migrations.Migration):
             model_name='errand',
             index=models.Index(condition=models.Q(('receipt', None)), fields=['created_at'], name='orchestrator_errands_open'),
         ),
+        migrations.AddIndex(
+            model_name='attempt',
+            index=models.Index(condition=models.Q(('settlement', 'held')), fields=['step'], name='orchestrator_attempt_holds'),
+        ),
         migrations.AddConstraint(
             model_name='attempt',
             constraint=models.UniqueConstraint(fields=('step', 'number'), name='orchestrator_attempt_once'),
@@ -234,6 +244,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='attempt',
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['turn', 'execution', 'compensation'])), name='orchestrator_attempt_kind'),
+        ),
+        migrations.AddConstraint(
+            model_name='attempt',
+            constraint=models.CheckConstraint(condition=models.Q(('settlement__in', ['', 'held', 'settled', 'unverified'])), name='orchestrator_attempt_settlement'),
         ),
         migrations.AddConstraint(
             model_name='workflow',

@@ -11,6 +11,7 @@ from orchestrator.patterns.base import CheckpointRule, Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
 from orchestrator.workflow.guarding import NOTHING, GateRule, Guard, gates_in, guard_in
+from orchestrator.workflow.money import BudgetRule, amounts_of, rule_of
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # What every node of the file may say; all else in a block is its pattern's.
@@ -22,6 +23,7 @@ NODE_FIELDS = frozenset(
         "with",
         "context",
         "timeouts",
+        "budget",
         "checkpoint",
         "when",
         "when_skipped",
@@ -102,6 +104,7 @@ class StepPlan:
     `mutexes` what nobody else may use while it runs, as templates,
     `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
     its output that become shared state. Once what a `pivot` does is done, nothing is undone.
+    `budget` is what a turn holds, or what a block may use, by unit.
     """
 
     id: str
@@ -125,13 +128,14 @@ class StepPlan:
     pivot: bool = False
     writes: tuple[str, ...] = ()
     guard: Guard = NOTHING
+    budget: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
 
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
-        alone = replace(self, pattern="", steps=(), needs=(), jumps={})
+        alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
         free = replace(alone, checkpoint=(), writes=(), guard=NOTHING, mutexes=())
         return replace(free, on_failure="stop", on_timeout="")
 
@@ -156,6 +160,7 @@ class Definition:
     max_attempts: int
     agents: Mapping[str, AgentRef]
     decisions: str
+    budget: BudgetRule
     steps: tuple[StepPlan, ...]
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
@@ -163,6 +168,17 @@ class Definition:
     slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
     gates: Mapping[str, GateRule] = field(default_factory=dict)
+
+    @property
+    def limits_blocks(self) -> bool:
+        """Whether the budget of any block decides how the run goes on."""
+        ahead = list(self.steps)
+        while ahead:
+            step = ahead.pop()
+            if step.pattern and step.budget:
+                return True
+            ahead += step.steps
+        return False
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -218,6 +234,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             alias: _agent_ref(agent) for alias, agent in plain["agents"].items() if "ref" in agent
         },
         decisions=plain.get("decisions", "any"),
+        budget=rule_of(plain["budget"]),
         steps=_sequence(plain["steps"], plain["limits"]),
         plain=plain,
         topology_options=topology_options,
@@ -321,6 +338,7 @@ def _step(
         pivot=plain.get("pivot", False),
         writes=tuple(plain.get("writes", ())),
         guard=NOTHING if pattern else guard_in(plain),
+        budget=amounts_of(plain.get("budget", {})),
     )
 
 

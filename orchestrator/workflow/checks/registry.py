@@ -6,6 +6,7 @@ from orchestrator.workflow.checks import (
     blocks,
     conditions,
     guarding,
+    money,
     names,
     order,
     peers,
@@ -57,6 +58,7 @@ OF_NODES: Sequence[NodeCheck] = (
     blocks.agents_are_known,
     blocks.turns_end,
     blocks.limits_are_kept,
+    money.budget_fits,
 )
 WARNINGS: Sequence[FileCheck] = (
     simplicity.one_step_is_enough,

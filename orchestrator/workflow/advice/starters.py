@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-
 _HEAD = """\
 # {comment}
 api: countersign.dev/workflow/v1

@@ -162,11 +162,12 @@ def _expression(model: type[models.Model], value: Any) -> _Part:
         return _Part(_column(model, str(vars(value)["name"])))
     if type(value) is Value and type(value.value) is int:
         return _Part("%s", (value.value,))
-    if type(value) is CombinedExpression and value.connector == Combinable.ADD:
-        if type(value.lhs) is Now:
+    if type(value) is CombinedExpression and value.connector in {Combinable.ADD, Combinable.SUB}:
+        if type(value.lhs) is Now and value.connector == Combinable.ADD:
             return _later(value.rhs)
         left, right = _expression(model, value.lhs), _expression(model, value.rhs)
-        return _Part(f"{left.sql} + {right.sql}", left.parameters + right.parameters)
+        text = f"({left.sql} {value.connector} {right.sql})"
+        return _Part(text, left.parameters + right.parameters)
     if type(value) is Coalesce:
         parts = [_expression(model, part) for part in value.get_source_expressions()]
         text = f"COALESCE({', '.join(part.sql for part in parts)})"

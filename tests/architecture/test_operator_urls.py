@@ -16,8 +16,14 @@ from tests.architecture.test_review_urls import patterns
 from tests.factories import governance
 from tests.factories import orchestrator as make
 
-VERBS = ("cancellation.cancel", "pausing.pause", "pausing.resume", "verbs.use")
-NAMES = {"cancel", "pause", "resume", "escalations"}
+VERBS = (
+    "budgeting.raise_run",
+    "cancellation.cancel",
+    "pausing.pause",
+    "pausing.resume",
+    "verbs.use",
+)
+NAMES = {"budget", "cancel", "pause", "resume", "escalations"}
 
 
 def takes_a_run(pattern: URLPattern) -> bool:

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes, digest
 from audit.services.events import recording
-from governance.models import Agent, Contract, ContractState, Person
+from governance.budgeting.amounts import usd
+from governance.models import Agent, Contract, ContractState, Holding, Person
 from governance.refusals import Refusal
 from governance.selectors import binding
 from governance.services import receipts
@@ -28,6 +29,9 @@ from orchestrator.workflow.plain_json import as_stored
 
 TURN = "turn"
 MOST_AT_ONCE = 200
+# The contract caps money alone, and a file cannot say more than this.
+MOST_TOKENS = 10**12
+MOST_MICRO_USD = 999_999_999_999_999
 
 
 def receive(*, message: Message) -> Errand:
@@ -158,7 +162,8 @@ def as_asked(step: Step, request: AgentRequest) -> AgentRequest:
 
 def spent_on(run: Run) -> int:
     """Return what the run cost, in micro-USD."""
-    return 0
+    spent = Holding.objects.filter(pk=run.pk).values_list("micro_usd_spent", flat=True)
+    return spent.first() or 0
 
 
 def _known(key: str) -> Errand | None:
@@ -200,6 +205,7 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         "timeouts": {"start_to_close": message.start_to_close},
         "on_failure": "stop",
     }
+    most = min(contract.body["budget_cap_micro_usd"], MOST_MICRO_USD)
     plain: dict[str, Any] = {
         "api": "countersign.dev/workflow/v1",
         "version": "1.0.0",
@@ -207,6 +213,7 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         "inputs": {"type": "object"},
         "success": ["true"],
         "limits": {"deadline": message.deadline, "max_attempts": message.max_attempts},
+        "budget": {"usd": usd(most), "tokens": MOST_TOKENS},
         "agents": {"worker": {"ref": message.agent}},
         "steps": [turn],
     }

@@ -10,28 +10,33 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes, digest
 from audit.services.events import recording
-from governance.budgeting.amounts import usd
-from governance.models import Agent, Contract, ContractState, Holding, Person
+from governance.models import Agent, Contract, ContractState, Person
 from governance.refusals import Refusal
 from governance.selectors import binding
 from governance.services import receipts
 from governance.services.receipts import FEDERATION, Origin, Result
 from orchestrator.federation.transport import Answer, Message
-from orchestrator.models import RUN_FINAL, Errand, Run, RunState, Step, StepState, Workflow
+from orchestrator.models import (
+    RUN_FINAL,
+    Attempt,
+    Errand,
+    Run,
+    RunState,
+    Step,
+    StepState,
+    Workflow,
+)
 from orchestrator.runners.base import AgentFailedError, AgentRequest
 from orchestrator.services import cancellation, crossing, rollback, runs, workflows
 from orchestrator.workflow.plain_json import as_stored
 
 TURN = "turn"
 MOST_AT_ONCE = 200
-# The contract caps money alone, and a file cannot say more than this.
-MOST_TOKENS = 10**12
-MOST_MICRO_USD = 999_999_999_999_999
 
 
 def receive(*, message: Message) -> Errand:
@@ -161,9 +166,9 @@ def as_asked(step: Step, request: AgentRequest) -> AgentRequest:
 
 
 def spent_on(run: Run) -> int:
-    """Return what the run cost, in micro-USD."""
-    spent = Holding.objects.filter(pk=run.pk).values_list("micro_usd_spent", flat=True)
-    return spent.first() or 0
+    """Return what the attempts of the run were charged, in micro-USD."""
+    spent = Attempt.objects.filter(step__run=run).aggregate(spent=Sum("cost_micro_usd"))["spent"]
+    return int(spent or 0)
 
 
 def _known(key: str) -> Errand | None:
@@ -205,7 +210,6 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         "timeouts": {"start_to_close": message.start_to_close},
         "on_failure": "stop",
     }
-    most = min(contract.body["budget_cap_micro_usd"], MOST_MICRO_USD)
     plain: dict[str, Any] = {
         "api": "countersign.dev/workflow/v1",
         "version": "1.0.0",
@@ -213,7 +217,7 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         "inputs": {"type": "object"},
         "success": ["true"],
         "limits": {"deadline": message.deadline, "max_attempts": message.max_attempts},
-        "budget": {"usd": usd(most), "tokens": MOST_TOKENS},
+        "budget": _budget(contract, message),
         "agents": {"worker": {"ref": message.agent}},
         "steps": [turn],
     }
@@ -226,6 +230,14 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         git_commit="",
         actor=FEDERATION,
     )
+
+
+def _budget(contract: Contract, message: Message) -> dict[str, Any]:
+    """Return what the turn may use: what the caller grants it, and never more than the cap."""
+    granted = {unit: amount for unit, amount in message.budget.items() if unit != "micro_usd"}
+    most = min(message.budget["micro_usd"], contract.body["budget_cap_micro_usd"])
+    dollars, rest = divmod(most, 1_000_000)
+    return {"usd": f"{dollars}.{rest:06d}", **granted, "on_exhausted": "stop"}
 
 
 def _begin(contract: Contract, message: Message, run: Run) -> None:

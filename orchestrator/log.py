@@ -63,6 +63,8 @@ RUNS: Types = (
 STEPS: Types = (
     ("step.ready", _("Step {step} is ready")),
     ("step.started", _("Step {step} started, attempt {attempt}")),
+    ("step.budget_awaited", _("Step {step} waits for budget: {detail}")),
+    ("step.charged", _("Step {step} was charged for what it used")),
     ("step.succeeded", _("Step {step} is done")),
     ("step.failed", _("Step {step} failed: {detail}")),
     ("step.timed_out", _("Step {step} timed out: {detail}")),

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.history.places import Key, key_of
 from orchestrator.patterns.base import Ask, PastStep
 from orchestrator.patterns.changes import Settled
+from orchestrator.patterns.spending import UNITS
 from orchestrator.patterns.states import FINAL
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.plain_json import as_stored
@@ -20,6 +21,7 @@ _BECOMES: Mapping[str, str] = {
     "step.awaiting_input": "awaiting_input",
     "step.answered": "ready",
     "step.ready": "ready",
+    "step.budget_awaited": "awaiting_budget",
     "step.retry_scheduled": "backoff",
     "step.lease_expired": "ready",
     "step.succeeded": "succeeded",
@@ -53,6 +55,7 @@ class Fold:
     steps: dict[Key, PastStep] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     effects: dict[str, bool] = field(default_factory=dict)
+    charges: dict[Key, dict[str, int]] = field(default_factory=dict)
     ended: int = 0
 
     @property
@@ -84,6 +87,9 @@ class Fold:
             self.effects[subject] = _IS_EFFECT_OPEN[type]
         if type == "state.written":
             self._write(payload)
+        if type == "step.charged":
+            self._charge(payload)
+            return True
         if type not in _BECOMES:
             return False
         key, state = key_of(str(payload["step"])), _BECOMES[type]
@@ -110,6 +116,11 @@ class Fold:
     def moved(self, key: Key, state: str) -> None:
         """Take over that a move cancelled a step, or let a block go on."""
         self._put(replace(self.steps[key], state=state, error_code=""))
+
+    def _charge(self, payload: Mapping[str, Any]) -> None:
+        so_far = self.charges.setdefault(key_of(str(payload["step"])), dict.fromkeys(UNITS, 0))
+        for unit in UNITS:
+            so_far[unit] += payload.get(unit, 0)
 
     def _write(self, payload: Mapping[str, Any]) -> None:
         names = (part.name for part in fields(Entry))

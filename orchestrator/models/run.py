@@ -100,6 +100,7 @@ class Run(models.Model):
     `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
     inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
     `version` moves on whenever somebody takes hold of the run to change it or its steps.
+    `is_budget_lent` says that the run gave back what it held while it waits for people.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -136,6 +137,7 @@ class Run(models.Model):
     )
     pause_reason = models.TextField(blank=True)
     version = models.PositiveBigIntegerField(default=0)
+    is_budget_lent = models.BooleanField(default=False)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)

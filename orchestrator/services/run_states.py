@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from audit.doorbell import ring_list, ring_worker
 from governance.refusals import Refusal
+from governance.services import holdings
 from orchestrator.models import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
 
 ANSWER_TASK = "orchestrator.answer_errand"
@@ -23,6 +24,8 @@ def move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
     if moved != 1:
         raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
     run.state = to
+    if to in RUN_FINAL:
+        holdings.close(run_id=run.pk)
     ring_list("runs", run.domain_id)
     if run.contract_id and to in RUN_FINAL:
         ring_worker(ANSWER_TASK, run.pk)

@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
+from governance.services import holdings
 from orchestrator.models import (
     RUN_ENDING,
     RUN_FINAL,
@@ -30,6 +31,7 @@ from orchestrator.models import (
 )
 from orchestrator.services import (
     bells,
+    budgeting,
     callbacks,
     cancellation,
     claims,
@@ -70,6 +72,10 @@ class Swept:
     ended: int
     stopped: int
     gave_way: int
+    admitted: int
+    charged: int
+    funded: int
+    closed: int
     rung: int
 
 
@@ -91,6 +97,10 @@ def sweep() -> Swept:
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         gave_way=_each(deadlocks.found(), deadlocks.give_way),
+        charged=_each(budgeting.unverified(), budgeting.charge_unverified),
+        closed=_each(budgeting.unsettled_runs(), budgeting.close),
+        admitted=_each(holdings.next_waiting(), _admit),
+        funded=_each(budgeting.short_runs(), _advance),
         rung=_each(_unheard(), _ring_again),
     )
 
@@ -187,6 +197,10 @@ def _stuck_runs() -> list[UUID]:
 def _advance(run_id: UUID) -> bool:
     runs.advance(run_id=run_id)
     return True
+
+
+def _admit(run_id: UUID) -> bool:
+    return runs.admit(run_id=run_id)
 
 
 def _late_runs() -> list[UUID]:

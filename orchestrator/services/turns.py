@@ -32,6 +32,7 @@ from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
     blackboard,
+    budgeting,
     callbacks,
     cancellation,
     claims,
@@ -43,6 +44,7 @@ from orchestrator.services import (
     proposals,
     remembered,
     runs,
+    spending,
     steps,
 )
 from orchestrator.services.beating import beat, beating
@@ -52,6 +54,7 @@ from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
+from orchestrator.services.spending import Charged, NoBudgetError, Usage
 from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
@@ -96,7 +99,16 @@ def is_open(result: AgentResult) -> bool:
 
 def drive(*, step_id: UUID, worker: str) -> int:
     """Take the step's turn and those after it that become ready; return how many were taken."""
-    return drive_on(claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker))
+    return drive_on(claimed(step_id=step_id, worker=worker))
+
+
+def claimed(*, step_id: UUID, worker: str) -> Claim | None:
+    """Take the step for a turn, or return None; one that finds no budget is set aside."""
+    try:
+        return claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
+    except NoBudgetError:
+        budgeting.set_aside(step_id=step_id)
+        return None
 
 
 def drive_on(claim: Claim | None) -> int:
@@ -133,6 +145,7 @@ def settle(claim: Claim, turn: Turn | NoTurn) -> Claim | None:
 
     Returns the claim on the next step.
     """
+    usage = _usage_of(turn)
     try:
         if isinstance(turn, AgentFailedError):
             return written(partial(fail, claim, turn))
@@ -141,13 +154,21 @@ def settle(claim: Claim, turn: Turn | NoTurn) -> Claim | None:
                 return written(partial(handing_over.settle, claim, turn))
             return written(partial(commit, claim, turn))
         except AgentFailedError as error:
+            error.usage = error.usage or usage
             return written(partial(fail, claim, error))
         except Refusal as no:
-            refused = AgentFailedError(no.code, no.detail, retryable=False)
+            refused = AgentFailedError(no.code, no.detail, retryable=False, usage=usage)
             return written(partial(fail, claim, refused))
     except TurnLostError as lost:
         _let_go(claim, lost)
+        budgeting.settle_late(claim, usage)
         return None
+
+
+def _usage_of(turn: Turn | NoTurn) -> Usage:
+    if isinstance(turn, HandedOverError):
+        return {}
+    return turn.usage if isinstance(turn, AgentFailedError) else turn.result.usage
 
 
 def _let_go(claim: Claim, lost: TurnLostError) -> None:
@@ -178,14 +199,15 @@ def take_over(claim: Claim, run: Run, turn: Turn) -> None:
     if turn.judged.route != "retry":
         _attach(step, turn.result)
         blackboard.post(step, turn.posts, usage=turn.result.usage)
-    outcome = _settled(step, turn)
+    outcome, usage = _settled(step, turn), turn.result.usage
     why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
     code = FAILED if why else ""
-    claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
+    charged = _charged(claim, step, usage, is_done=not turn.goes_on)
+    claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
-    """Write down that the attempt failed, and what becomes of the step and the run."""
+    """Write down that the attempt failed, what it cost, and what becomes of step and run."""
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
@@ -197,8 +219,15 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
             code=error.code,
             detail=error.detail,
             usage=error.usage,
+            charged=_charged(claim, step, error.usage, is_done=False),
         )
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
+
+
+def _charged(claim: Claim, step: Step, usage: Usage, *, is_done: bool) -> Charged:
+    return spending.settle(
+        step, claim.epoch, claim.budget, usage, seconds=claim.elapsed(), is_done=is_done
+    )
 
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
@@ -260,6 +289,14 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
+    try:
+        return _turn_of(claim, step, definition, result)
+    except AgentFailedError as error:
+        error.usage = error.usage or result.usage
+        raise
+
+
+def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResult) -> Turn:
     result, posts = blackboard.taken_out(step, definition, result)
     judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from orchestrator.workflow.checks import (
     blocks,
     conditions,
+    money,
     names,
     order,
     peers,
@@ -50,6 +51,7 @@ OF_NODES: Sequence[NodeCheck] = (
     blocks.agents_are_known,
     blocks.turns_end,
     blocks.limits_are_kept,
+    money.budget_fits,
 )
 WARNINGS: Sequence[FileCheck] = (
     simplicity.one_step_is_enough,

@@ -4,7 +4,7 @@ An adapter is the only code that touches the outside for a gated tool, and `perf
 only by the holder of a claimed warrant.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ class Facts:
 
     `pins` enter the action's digest: if one differs when the warrant is claimed, the warrant is
     void. `resource` is the Cedar entity acted upon. `resource_attributes` are its attributes.
+    `arguments` is what policy sees of the arguments where their shape is not in its schema.
     """
 
     pins: Mapping[str, str]
@@ -22,6 +23,7 @@ class Facts:
     resource_type: str
     resource_id: str
     resource_attributes: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class ToolAdapter(Protocol):
 
 
 _adapters: dict[str, ToolAdapter] = {}
+_families: dict[str, Callable[[str], ToolAdapter]] = {}
 
 
 def register(adapter: ToolAdapter) -> None:
@@ -115,8 +118,19 @@ def register(adapter: ToolAdapter) -> None:
     _adapters[adapter.slug] = adapter
 
 
+def register_family(name: str, adapter_of: Callable[[str], ToolAdapter]) -> None:
+    """Make the adapters known of all tools whose slugs begin with the name and a dot.
+
+    `adapter_of` raises FactUnavailableError for a slug that is none of its tools.
+    """
+    _families[name] = adapter_of
+
+
 def adapter_for(slug: str) -> ToolAdapter:
     """Return the tool's adapter; raises FactUnavailableError when none is installed."""
+    family = _families.get(slug.partition(".")[0])
+    if slug not in _adapters and family is not None:
+        return family(slug)
     try:
         return _adapters[slug]
     except KeyError:

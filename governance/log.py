@@ -85,6 +85,7 @@ ACTIONS: Types = (
     ("verdict.given", _verdict_words),
     ("exhibit.attached", "“{name}” was attached"),
     ("tool.registered", "Tool {name} was registered"),
+    ("tool_server.registered", "Tool server {slug} was registered"),
     ("bundle.activated", "Policy bundle {number} rules from now on"),
 )
 

@@ -76,7 +76,7 @@ def _entry(entry: Mapping[str, Any], base: Path) -> dict[str, Any]:
     config = dict(entry.get("config", {}))
     if "argv" in config:
         first, *rest = config["argv"]
-        config["argv"] = [first, *(_absolute(part, base) for part in rest)]
+        config["argv"] = [first, *(absolute(part, base) for part in rest)]
     return {
         "slug": entry["slug"],
         "version": entry.get("version", 1),
@@ -93,7 +93,8 @@ def _entry(entry: Mapping[str, Any], base: Path) -> dict[str, Any]:
     }
 
 
-def _absolute(part: str, base: Path) -> str:
+def absolute(part: str, base: Path) -> str:
+    """Return a file named in a manifest as a path of its own; raises Invalid for one outside."""
     path = (base / part).resolve()
     if not path.is_file():
         return part

@@ -23,6 +23,7 @@ WORDS = {
     "changes_tests": gettext_noop("It changes tests, which are people's."),
     "large_change": gettext_noop("It changes more than a few lines."),
     "production_release": gettext_noop("It changes what runs in production."),
+    "interrupts_service": gettext_noop("It interrupts what people use."),
     "experts_only_advise": gettext_noop("An expert advises; it may do nothing."),
     "scanners_only_look": gettext_noop("A scanner looks and reports; it may do nothing."),
     "plan_needs_people": gettext_noop("People agree to a plan before it is followed."),

@@ -176,6 +176,8 @@ CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
 # Folders below which runs may name targets of releases, likewise
 TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
+# Folders below which runs may name consoles of services, likewise
+SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[])
 
 # What runners may reach and present beside the open Internet: hosts and names of secrets --------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))

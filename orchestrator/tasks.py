@@ -6,14 +6,13 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orchestrator.services import execution, runs, turns, undoing
+from orchestrator.services import execution, runs, slices, undoing
 
 
 @shared_task(name="orchestrator.run_agent_step")
 def run_agent_step(*step_ids: str) -> None:
     """Take the turn of each step, and of those after it that become ready."""
-    for step_id in step_ids:
-        turns.drive(step_id=UUID(step_id), worker=_worker())
+    slices.drive(step_ids=[UUID(step_id) for step_id in step_ids], worker=_worker())
 
 
 @shared_task(name="orchestrator.run_effect_step")

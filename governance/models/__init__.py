@@ -29,7 +29,7 @@ from governance.models.gate import GATE_TRANSITIONS, Decision, Gate, GateState, 
 from governance.models.notice import NOTICE_TRANSITIONS, Channel, Notice, NoticeState, Webhook
 from governance.models.person import Person
 from governance.models.policy import Bundle
-from governance.models.tool import Reversibility, Risk, Tool
+from governance.models.tool import Reversibility, Risk, Tool, ToolServer
 from governance.models.warrant import WARRANT_TRANSITIONS, Warrant, WarrantState
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "Team",
     "Token",
     "Tool",
+    "ToolServer",
     "Unit",
     "Verb",
     "Verdict",

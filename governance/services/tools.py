@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
-from governance.models import Domain, Reversibility, Risk, Tool
+from governance.models import Domain, Reversibility, Risk, Tool, ToolServer
 from governance.refusals import Invalid
 
 
@@ -22,6 +22,8 @@ def register(
     risk: str,
     reversibility: str,
     allowed_hosts: Sequence[str] = (),
+    server: ToolServer | None = None,
+    remote: Mapping[str, Any] | None = None,
     actor: Actor,
     domain: Domain,
 ) -> Tool:
@@ -39,6 +41,8 @@ def register(
         "risk": risk,
         "reversibility": reversibility,
         "allowed_hosts": sorted(allowed_hosts),
+        "server": server,
+        "remote": dict(remote or {}),
     }
     known = Tool.objects.filter(slug=slug).first()
     if known and all(getattr(known, field) == value for field, value in fields.items()):
@@ -56,11 +60,37 @@ def register(
     return tool
 
 
+def register_server(
+    *, slug: str, config: Mapping[str, Any], actor: Actor, domain: Domain
+) -> ToolServer:
+    """Make a server of tools known, or reach a known one as its file says now."""
+    known = ToolServer.objects.filter(slug=slug).first()
+    if known and known.config == dict(config):
+        return known
+    with recording():
+        server, _created = ToolServer.objects.update_or_create(
+            slug=slug, defaults={"config": dict(config)}
+        )
+        record(
+            stream=StreamKey("policy", str(domain.pk)),
+            type="tool_server.registered",
+            actor=actor,
+            domain_id=domain.pk,
+            object=ObjectRef("tool_server", slug),
+            payload={"slug": slug, "config_digest": digest(dict(config))},
+        )
+    return server
+
+
 def _check(schema: Mapping[str, Any], risk: str, reversibility: str) -> None:
     if risk not in Risk.values or reversibility not in Reversibility.values:
         raise Invalid("invalid_tool", _("Say how risky the tool is and what can be undone."))
-    if not jsonschema_rs.meta.is_valid(dict(schema)):
-        raise Invalid("invalid_tool", _("The tool's schema is not a valid JSON Schema."))
+    try:
+        # As arguments will be checked: a pattern that is no regular expression is refused here.
+        jsonschema_rs.validator_for(dict(schema), validate_formats=True, offline=True)
+    except (jsonschema_rs.ValidationError, ValueError) as error:
+        detail = _("The tool's schema is not a valid JSON Schema: %(why)s")
+        raise Invalid("invalid_tool", detail % {"why": str(error)[:300]}) from None
     if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
         detail = _("The tool's schema must be an object with additionalProperties false.")
         raise Invalid("invalid_tool", detail)

@@ -112,7 +112,7 @@ def _request(agent: Agent, action: Action, cedar_action: str, facts: Facts) -> P
             *(Entity(name, {"domain": domain}) for name in classes),
         ],
         base={"domain": domain, "now": database_now()},
-        args=action.envelope["arguments"],
+        args=action.envelope["arguments"] if facts.arguments is None else facts.arguments,
         facts=facts.facts,
     )
 

@@ -8,6 +8,7 @@ from audit.types import Actor
 from governance.models import Domain, Reversibility, Risk
 from governance.services import tools
 from orchestrator.runners import approval, checkpoint, supply
+from orchestrator.runners.console import isolate, preserve, rotate
 from orchestrator.runners.git import commit, merge
 from orchestrator.runners.release import deploy
 
@@ -40,7 +41,7 @@ _TOOLS = (
             each.RISK,
             each.REVERSIBILITY,
         )
-        for each in (commit, deploy)
+        for each in (commit, deploy, isolate, rotate, preserve)
     ),
     *(
         _Tool(

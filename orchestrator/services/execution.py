@@ -20,6 +20,7 @@ from governance.models import Action, Effect, EffectState, Warrant
 from governance.services import effects, warrants
 from governance.services.warrants import Claimed, Drifted, Outcome, Refused
 from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
+from orchestrator.patterns.children import misfit
 from orchestrator.runners import supply
 from orchestrator.runners.base import AgentFailedError, TurnLostError
 from orchestrator.services import (
@@ -198,10 +199,14 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
 
 
 def _output(step: Step, response: Response) -> Response:
-    """Return what the agent and the tool said; a pattern gets the answer it asked for, alone."""
+    """Return what the agent and the tool said.
+
+    A pattern whose question leaves no room for the tool's words gets the agent's answer alone.
+    """
     if _action(step).tool_id == supply.SLUG:
         return response
-    return step.held_output if "answer" in step.task else {**step.held_output, **response}
+    both = {**step.held_output, **response}
+    return step.held_output if misfit(both, step.task.get("answer", {})) else both
 
 
 def _refused(claim: Claim, step: Step, refused: Refused) -> None:

@@ -19,7 +19,7 @@ from governance.models import Lifecycle
 from governance.refusals import Refusal
 from governance.services import exhibits
 from governance.services.actions import Prepared
-from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Step, StepKind
+from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, Step, StepKind
 from orchestrator.runners import approval, checkpoint
 from orchestrator.runners.base import (
     AgentFailedError,
@@ -73,6 +73,12 @@ class Turn:
     posts: blackboard.Posts = ()
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is an output and nothing else, so that many can be taken over at once."""
+        asks = self.prepared or self.judged.route or self.goes_on or self.posts
+        return not (asks or self.result.exhibits)
+
+    @property
     def goes_on(self) -> bool:
         """Whether the agent has not said its last word: it answers later, or calls a tool."""
         return is_open(self.result)
@@ -85,8 +91,12 @@ def is_open(result: AgentResult) -> bool:
 
 def drive(*, step_id: UUID, worker: str) -> int:
     """Take the step's turn and those after it that become ready; return how many were taken."""
+    return drive_on(claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker))
+
+
+def drive_on(claim: Claim | None) -> int:
+    """Take the turn that is claimed and those after it; return how many were taken."""
     taken = 0
-    claim = claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
     while claim is not None:
         taken += 1
         claim = take(claim)
@@ -98,11 +108,26 @@ def take(claim: Claim) -> Claim | None:
 
     When the claim was lost meanwhile nothing is taken over, and the attempt says so.
     """
+    turn = attempt(claim)
+    return None if turn is None else settle(claim, turn)
+
+
+def attempt(claim: Claim) -> Turn | AgentFailedError | None:
+    """Let the agent work and return what it came to; None when the claim was lost meanwhile."""
     try:
-        try:
-            turn = _worked(claim)
-        except AgentFailedError as error:
-            return written(partial(fail, claim, error))
+        return _worked(claim)
+    except AgentFailedError as error:
+        return error
+    except TurnLostError as lost:
+        _let_go(claim, lost)
+        return None
+
+
+def settle(claim: Claim, turn: Turn | AgentFailedError) -> Claim | None:
+    """Take a turn over, or write down that it failed; return the claim on the next step."""
+    try:
+        if isinstance(turn, AgentFailedError):
+            return written(partial(fail, claim, turn))
         try:
             return written(partial(commit, claim, turn))
         except AgentFailedError as error:
@@ -111,10 +136,14 @@ def take(claim: Claim) -> Claim | None:
             refused = AgentFailedError(no.code, no.detail, retryable=False)
             return written(partial(fail, claim, refused))
     except TurnLostError as lost:
-        logger.info("%s", lost)
-        claims.mark_stale(claim)
-        cancellation.let_go(claim)
+        _let_go(claim, lost)
         return None
+
+
+def _let_go(claim: Claim, lost: TurnLostError) -> None:
+    logger.info("%s", lost)
+    claims.mark_stale(claim)
+    cancellation.let_go(claim)
 
 
 def commit(claim: Claim, turn: Turn) -> Claim | None:
@@ -124,17 +153,22 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     """
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
-        step = claims.as_taken(claim, run, not_while=RUN_ENDING)
-        if turn.judged.route != "retry":
-            _attach(step, turn.result)
-            blackboard.post(step, turn.posts, usage=turn.result.usage)
-        outcome = _settled(step, turn)
-        why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
-        code = FAILED if why else ""
-        claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
+        take_over(claim, run, turn)
         taken = runs.go_on(run, claim.worker)
         remembered.seal(run)
         return taken
+
+
+def take_over(claim: Claim, run: Run, turn: Turn) -> None:
+    """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
+    step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+    if turn.judged.route != "retry":
+        _attach(step, turn.result)
+        blackboard.post(step, turn.posts, usage=turn.result.usage)
+    outcome = _settled(step, turn)
+    why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
+    code = FAILED if why else ""
+    claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

@@ -37,6 +37,11 @@ def compiled(expression: str) -> cel.Program:
         raise ExpressionError(_first_line(error)) from None
 
 
+@lru_cache(maxsize=1024)
+def _variables(expression: str) -> frozenset[str]:
+    return frozenset(compiled(expression).variables())
+
+
 def unknown_names(expression: str, known: Collection[str]) -> list[str]:
     """Return the variables of `expression` that are neither `known` nor bound by a macro."""
     bound = set(_BOUND.findall(cost.without_text(expression)))
@@ -71,8 +76,10 @@ def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
     if most is not None and cost.members(variables) > most:
         problem = f"more than {most} members in a list or {most * cost.TEXT} characters of text"
         raise ExpressionError(f"{expression.strip()}: {problem} are too many for its macros")
+    # Whatever is handed over is copied, and a run may have large inputs.
+    named = {name: variables[name] for name in _variables(expression) if name in variables}
     try:
-        return program.execute(dict(variables))
+        return program.execute(named)
     except _FAULTS as error:
         raise ExpressionError(f"{expression.strip()}: {_first_line(error)}") from None
 

@@ -38,6 +38,8 @@ def ended(run: Run, house: House, workers: Workers) -> Run:
     [
         ("security-scanning", ["secret"]),
         ("performance-optimisation", ["recompute"]),
+        ("incident-response", ["leak"]),
+        ("incident-command", ["flood"]),
         ("release", []),
         ("self-healing-ci", ["typo", "protected"]),
     ],

@@ -1,0 +1,108 @@
+"""The tool `credential.rotate`: give an account of a service another credential, for good."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from governance.adapters import EffectRefusedError, ExhibitDraft, Facts
+from governance.models import Reversibility, Risk
+from orchestrator.runners.console.service import ACCOUNT
+from orchestrator.runners.console.tool import PATH, ConsoleTool, draft, effects, facts
+from orchestrator.runners.git.turn import turn
+
+SLUG = "credential.rotate"
+NAME = "Rotate a credential"
+DESCRIPTION = "Gives an account of a local service another credential; the old one ends at once."
+RISK, REVERSIBILITY = Risk.HIGH, Reversibility.IRREVERSIBLE
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["service", "account"],
+    "properties": {"service": PATH, "account": {"type": "string", "pattern": ACCOUNT}},
+}
+
+
+class Rotate(ConsoleTool):
+    """Adapter of `credential.rotate`. Pinned: the fingerprint of the credential that ends.
+
+    The new credential is written by the service for its client; it never passes here.
+    """
+
+    slug = SLUG
+    cedar_action = "rotate"
+    effect_class = "probe"
+
+    def collect(self, arguments: Mapping[str, Any]) -> Facts:
+        """Ask the service which credential the account has."""
+        with facts():
+            service = self.service(arguments)
+            fingerprint = service.fingerprint(arguments["account"])
+        return Facts(
+            pins={"fingerprint": fingerprint},
+            facts={"fingerprint": fingerprint},
+            resource_type="Service",
+            resource_id=str(service.path),
+            resource_attributes={"name": service.name},
+        )
+
+    def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
+        """Say whose credential would end."""
+        with facts():
+            name = self.service(arguments).name
+        words = {"account": arguments["account"], "service": name}
+        return _("Rotate the credential of “%(account)s” at %(service)s") % words
+
+    def preview(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Sequence[ExhibitDraft]:
+        """Show which credential ends."""
+        content = {"account": arguments["account"], "ends": pins["fingerprint"]}
+        return [draft(_("Credential"), content)]
+
+    def compensation(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Return nothing: a credential that ended stays ended."""
+        return {}
+
+    def perform(
+        self,
+        arguments: Mapping[str, Any],
+        pins: Mapping[str, str],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Command it, once by the key, if the pinned credential is still the account's."""
+        command = {
+            "command": "rotate",
+            "account": arguments["account"],
+            "expected": pins["fingerprint"],
+        }
+        with effects():
+            service = self.service(arguments)
+            with turn(service.path, effect_key, fence):
+                done = service.command(effect_key, command)
+        if "refused" in done:
+            raise EffectRefusedError(str(done["refused"]))
+        return done
+
+    def probe(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
+    ) -> Mapping[str, Any] | None:
+        """Ask the service whether it has carried the command out."""
+        with effects():
+            done = self.service(arguments).applied(effect_key)
+        return None if done is None or "refused" in done else done
+
+    def compensate(
+        self,
+        arguments: Mapping[str, Any],
+        response: Mapping[str, Any],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Refuse: there is nothing to undo it with."""
+        raise EffectRefusedError(_("A credential that ended cannot be brought back."))

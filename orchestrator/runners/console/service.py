@@ -1,0 +1,123 @@
+"""A service's folder, which is its console: whoever may write there may command the service.
+
+service.json      {"name", "port"}, written by the service when it listens
+state.json        {"isolated", "accounts": {account: fingerprint}}, written by the service
+access.log        what was asked of it, one JSON object a line; it only grows
+commands/KEY.json what it is to do, written aside and renamed; KEY is an effect's key
+applied/KEY.json  what came of it; the service writes it once and does nothing a second time
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
+
+ACCOUNT = "^[a-z][a-z0-9_-]{0,40}$"
+LIMIT = 262_144
+LOG_LIMIT = 64_000_000
+WAIT_SECONDS = 10.0
+PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A folder that was found to be the console of a service."""
+
+    path: Path
+    name: str
+
+    def is_isolated(self) -> bool:
+        """Return whether the service turns everybody away."""
+        return self._state().get("isolated") is True
+
+    def fingerprint(self, account: str) -> str:
+        """Return the fingerprint of an account's credential; raises RepositoryError."""
+        accounts = self._state().get("accounts", {})
+        if not re.fullmatch(ACCOUNT, account) or account not in accounts:
+            raise RepositoryError(f"{self.name} has no account {account[:60]!r}.")
+        return str(accounts[account])
+
+    def log_digest(self, size: int) -> str:
+        """Return SHA-256 of the first `size` bytes of the log; raises RepositoryError."""
+        return hashlib.sha256(self.log(size)).hexdigest()
+
+    def log(self, size: int) -> bytes:
+        """Return the first `size` bytes of the log; raises RepositoryError when it has fewer."""
+        with (self.path / "access.log").open("rb") as log:
+            data = log.read(min(size, LOG_LIMIT))
+        if len(data) != size:
+            raise RepositoryError(f"The log of {self.name} does not hold {size} bytes.")
+        return data
+
+    def command(self, key: str, command: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have the service do something once, and return what came of it.
+
+        Raises GitInterruptedError when it does not answer: whether it will is not known.
+        """
+        if (done := self.applied(key)) is not None:
+            return done
+        _write(self.path / "commands" / f"{key}.json", command)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while (done := self.applied(key)) is None:
+            if time.monotonic() > deadline:
+                raise GitInterruptedError(f"{self.name} did not answer in {WAIT_SECONDS:.0f} s.")
+            time.sleep(PAUSE_SECONDS)
+        return done
+
+    def applied(self, key: str) -> Mapping[str, Any] | None:
+        """Return what came of a command, or None while nothing did."""
+        place = self.path / "applied" / f"{_plain(key)}.json"
+        return _object(place) if place.is_file() else None
+
+    def _state(self) -> Mapping[str, Any]:
+        return _object(self.path / "state.json")
+
+
+def open_service(path: str, roots: Sequence[Path] = ()) -> Service:
+    """Find the service whose console lies exactly at `path`, inside one of `roots`."""
+    place = Path(path)
+    if not path.isprintable() or not place.is_absolute() or not place.is_dir():
+        raise RepositoryError(f"{path!r} is not the absolute path of a folder.")
+    place = place.resolve()
+    if roots and not any(place.is_relative_to(root.resolve()) for root in roots):
+        outside = "lies outside the folders that COUNTERSIGN_SERVICE_ROOTS allows."
+        raise RepositoryError(f"{place} {outside}")
+    name = _object(place / "service.json").get("name")
+    if not isinstance(name, str) or not name:
+        raise RepositoryError(f"{place / 'service.json'} does not name a service.")
+    return Service(place, name)
+
+
+def _object(file: Path) -> Mapping[str, Any]:
+    try:
+        if file.stat().st_size > LIMIT:
+            raise RepositoryError(f"{file} is larger than {LIMIT} bytes.")
+        value = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise RepositoryError(f"{file} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise RepositoryError(f"{file} holds no JSON object.")
+    return value
+
+
+def _write(file: Path, value: Mapping[str, Any]) -> None:
+    file.parent.mkdir(exist_ok=True)
+    draft = file.with_name(f".{_plain(file.stem)}")
+    with draft.open("w") as into:
+        json.dump(value, into)
+        into.flush()
+        os.fsync(into.fileno())
+    draft.replace(file)
+
+
+def _plain(key: str) -> str:
+    if not key.isalnum():
+        raise RepositoryError(f"{key!r} is not the key of an effect.")
+    return key

@@ -1,0 +1,42 @@
+"""An MCP server for tests, over stdio or HTTP. What it does is a line in a file, per call."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+from mcp.server.mcpserver import MCPServer
+from pydantic import Field
+
+WRITE_DESCRIPTION = "Writes one line."
+
+
+def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
+    """Return a server whose tools act in a folder."""
+    made = MCPServer("notes")
+
+    @made.tool(description=description)
+    def write(line: Annotated[str, Field(max_length=100)]) -> dict[str, int]:
+        with (place / "notes.txt").open("a") as notes:
+            notes.write(f"{line}\n")
+        if line == "die":
+            os._exit(1)
+        if line == "sleep":
+            time.sleep(30)
+        return {"length": len(line)}
+
+    @made.tool(description="Fails, and says so.")
+    def fail() -> str:
+        raise ValueError("this tool always fails")
+
+    @made.tool(description="Is never named in a file.")
+    def forget() -> str:
+        (place / "notes.txt").unlink()
+        return "forgotten"
+
+    return made
+
+
+if __name__ == "__main__":
+    server(Path(sys.argv[1]), *sys.argv[2:]).run("stdio")

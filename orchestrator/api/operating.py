@@ -16,7 +16,7 @@ from governance.models import Person
 from orchestrator.api.run_serializers import RunSerializer
 from orchestrator.models import PauseMode
 from orchestrator.selectors import runs as run_selectors
-from orchestrator.services import cancellation, pausing, verbs
+from orchestrator.services import cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
 
 REASON = 2000
@@ -98,6 +98,31 @@ class RunResumeView(APIView):
         given, person = _given(request, WhySerializer), _may_see(request, run_id)
         pausing.resume(run_id=run_id, person=person, **given)
         return _answer(person, run_id)
+
+
+class ForkSerializer(WhySerializer):
+    """Where the new run begins, and why. A key sent twice starts one run."""
+
+    step = serializers.CharField(max_length=50, help_text="A step of the file, by its id.")
+    idempotency_key = serializers.CharField(required=False, min_length=8, max_length=120)
+
+
+class RunForkView(APIView):
+    """Another run from a step of this one."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_fork",
+        request=ForkSerializer,
+        responses={201: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Start it; approvals and effects are never inherited. Needs `operate_runs`."""
+        given, person = _given(request, ForkSerializer), _may_see(request, run_id)
+        key = given.pop("idempotency_key", "")
+        made = forking.fork(run_id=run_id, person=person, key=key, **given)
+        return Response(RunSerializer(run_selectors.run_for(person, made.pk)).data, status=201)
 
 
 class RunEscalationsView(APIView):

@@ -8,6 +8,7 @@ from uuid import UUID
 from governance.models import Agent, Domain, EffectState, Gate, GateState, Lifecycle
 from governance.selectors import people
 from orchestrator.models import MOST_HUMAN_RETRIES, RUN_TRANSITIONS, RunState, Step, StepState
+from orchestrator.patterns.states import PASSED
 from orchestrator.runners.supply import SLUG as SUPPLY
 from orchestrator.selectors.run_view import EffectRow, RunView, StepRow
 from orchestrator.workflow.definition import Definition
@@ -26,11 +27,13 @@ class Controls:
     pause: bool = False
     resume: bool = False
     roll_back: bool = False
+    fork: bool = False
+    forkable: Sequence[str] = ()
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return self.cancel or self.pause or self.resume or self.roll_back
+        return self.cancel or self.pause or self.resume or self.roll_back or self.fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
     if "operate_runs" not in people.permissions_for(person, domain):
         return Controls()
     onward = frozenset[str]() if run.ending else RUN_TRANSITIONS[run.state]
+    forkable = _forkable(run, definition)
     return Controls(
         cancel=RunState.CANCELLING in onward,
         pause=RunState.PAUSED in onward,
@@ -61,6 +65,8 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
         roll_back=run.state == RunState.ESCALATED
         and not run.ending
         and _undoable(run, definition),
+        fork=bool(forkable),
+        forkable=forkable,
     )
 
 
@@ -75,6 +81,17 @@ def packets_of(
     rows = Step.objects.filter(pk__in=[step.id for step in stuck]).select_related("undoes")
     known = {row.pk: row for row in rows}
     return tuple(_packet(run, step, known[step.id], definition) for step in stuck)
+
+
+def _forkable(run: RunView, definition: Definition) -> list[str]:
+    """Return the steps of the file at which another run could begin: all before them passed."""
+    states = {step.path: step.state for step in run.steps if "/" not in step.path}
+    names: list[str] = []
+    for plan in definition.steps:
+        names.append(plan.id)
+        if states.get(plan.id) not in PASSED:
+            break
+    return names
 
 
 def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> Packet:

@@ -41,6 +41,7 @@ from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
+from orchestrator.services.origins import Origin
 from orchestrator.services.run_states import move as _move
 from orchestrator.services.selection import pinned, tell
 from orchestrator.services.shared_state import values_of
@@ -58,11 +59,12 @@ def start(
     dedupe_key: str,
     brief: Brief = NOTHING,
     actor: Actor | None = None,
+    origin: Origin | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    `brief` is what its agents are told beside the inputs. Raises Invalid with everything wrong by
-    JSON pointer, or naming the agents that cannot work.
+    `brief` is what its agents are told beside the inputs, `origin` what a fork begins with.
+    Raises Invalid with everything wrong by JSON pointer, or naming the agents that cannot work.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
@@ -70,9 +72,11 @@ def start(
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
-            run = known or _create(workflow, initiator, intake, dedupe_key)
+            run = known or _create(workflow, initiator, intake, dedupe_key, origin)
             if not known:
                 _admit(run, actor or Actor.person(initiator.pk), intake)
+                if origin is not None:
+                    origin.tell(run, actor or Actor.person(initiator.pk))
                 advance(run_id=run.pk)
     except IntegrityError:
         run = Run.objects.get(dedupe_key=dedupe_key)
@@ -135,7 +139,13 @@ def time_out(*, run_id: UUID) -> bool:
     return True
 
 
-def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: str) -> Run:
+def _create(
+    workflow: Workflow,
+    initiator: Person,
+    intake: Intake,
+    dedupe_key: str,
+    origin: Origin | None,
+) -> Run:
     run = Run.objects.create(
         domain_id=workflow.domain_id,
         workflow=workflow,
@@ -146,8 +156,9 @@ def _create(workflow: Workflow, initiator: Person, intake: Intake, dedupe_key: s
         **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
+        **(origin.fields() if origin else {}),
     )
-    steps.lay_out(run=run, plan=intake.steps)
+    steps.lay_out(run=run, plan=intake.steps, origin=origin)
     return run
 
 

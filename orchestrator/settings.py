@@ -172,6 +172,17 @@ MAX_PARALLEL = env.int("MAX_PARALLEL", default=0)
 TURN_GRACE_SECONDS = env.int("TURN_GRACE_SECONDS", default=10)
 CANCEL_GRACE_SECONDS = env.int("CANCEL_GRACE_SECONDS", default=30)
 
+# Budgets ------------------------------------------------------------------------------------
+# What a turn holds of its run's budget while nobody says what it may use; less, if less is left.
+BUDGET_STEP_MICRO_USD = env.int("BUDGET_STEP_MICRO_USD", default=50_000)
+BUDGET_STEP_TOKENS = env.int("BUDGET_STEP_TOKENS", default=20_000)
+BUDGET_STEP_TOOL_CALLS = env.int("BUDGET_STEP_TOOL_CALLS", default=10)
+# After how many seconds a lost attempt is charged in full for what nobody reported.
+BUDGET_UNVERIFIED_SECONDS = env.int("BUDGET_UNVERIFIED_SECONDS", default=600)
+# US dollars for a million tokens, `input` and `output` by model, as text: each wins over the list
+# of genai-prices.
+MODEL_PRICES = env.json("MODEL_PRICES", default={})
+
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
 # Folders below which runs may name targets of releases, likewise

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orchestrator.services import execution, runs, slices, undoing
+from orchestrator.services import execution, handing_over, runs, slices, undoing
 
 
 @shared_task(name="orchestrator.run_agent_step")
@@ -31,6 +31,18 @@ def run_undo_step(step_id: str) -> None:
 def advance_run(run_id: str) -> None:
     """Make the run's next move, if there is one."""
     runs.advance(run_id=UUID(run_id))
+
+
+@shared_task(name="orchestrator.answer_errand")
+def answer_errand(run_id: str) -> None:
+    """Answer the domain that a run was done for."""
+    handing_over.heard(UUID(run_id))
+
+
+@shared_task(name="orchestrator.recall_errands")
+def recall_errands(step_id: str) -> None:
+    """Stop what another domain does for a step that has ended."""
+    handing_over.recall_of(UUID(step_id))
 
 
 def _worker() -> str:

@@ -29,6 +29,8 @@ POSTGRES_SOCKET = pytest.StashKey[str]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", action="store_true", help="run on PostgreSQL, from a wheel")
     parser.addoption("--e2e", action="store_true", help="also drive a real browser")
+    parser.addoption("--slow", action="store_true", help="also what takes long")
+    parser.addoption("--database-only", action="store_true", help="only what uses the database")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,11 +52,23 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database-only"):
+        others = [item for item in items if not uses_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if uses_database(item)]
     for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="takes long: --slow"))
         if item.get_closest_marker("e2e") and (why := why_no_browser(config)):
             item.add_marker(pytest.mark.skip(reason=why))
         if item.get_closest_marker("postgres") and not config.getoption("--postgres"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: --postgres"))
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Return whether another database could make another outcome of the test."""
+    names = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db") or {"db", "committed_db"}.intersection(names))
 
 
 def why_no_browser(config: pytest.Config) -> str:

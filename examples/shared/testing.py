@@ -49,7 +49,7 @@ def outcome_of(folder: Path, seconds: int = SECONDS) -> Outcome:
         )
     except subprocess.TimeoutExpired:
         return Outcome(0, 1, f"The tests did not end within {seconds} seconds.")
-    log = done.stderr.decode(errors="replace")
+    log = done.stderr.decode(errors="replace").replace("\0", "\\x00")
     ran, failed = RAN.search(log), FAILED.search(log)
     counted = sum(map(int, COUNTED.findall(failed[1]))) if failed else 0
     broke = done.returncode != 0 and not counted

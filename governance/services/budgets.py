@@ -136,6 +136,8 @@ def sentence_of(answer: Short) -> str:
         "left": words_of(answer.unit, answer.left),
         "need": words_of(answer.unit, answer.need),
     }
+    if not answer.need:
+        return _("%(where)s is limited: the workflow file has to say what a run may use.") % words
     if code_of(answer) == "budget_awaited":
         return _("%(where)s: %(left)s are left and %(need)s are needed; others hold it.") % words
     return _("%(where)s: %(left)s are left and %(need)s are needed; raise it first.") % words

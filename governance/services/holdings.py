@@ -4,7 +4,7 @@ Every function joins the caller's `recording()`. A draw is one conditional updat
 so is settling it; only where an agent or a model has a budget of its own is there more to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -82,7 +82,9 @@ def admit(*, run_id: UUID) -> Answer:
     if holding.state not in (HoldingState.WAITING, HoldingState.LENT):
         return Held()
     budgets = _above(holding)
-    answer = _taken(holding, budgets) if budgets else Held()
+    answer = _unlimited(budgets, _target(holding).keys())
+    if answer is None:
+        answer = _taken(holding, budgets) if budgets else Held()
     if isinstance(answer, Held):
         _held(holding, answer)
     elif holding.waiting_since is None:
@@ -108,6 +110,11 @@ def next_waiting(*, limit: int = 200) -> list[UUID]:
     for holding in queued[:limit]:
         by_domain.setdefault(holding.domain_id, []).append(holding)
     return [run_id for waiting in by_domain.values() for run_id in _next_of(waiting)]
+
+
+def leave_queue(*, run_id: UUID) -> None:
+    """Let a run that cannot go on for other reasons stand in nobody's way."""
+    Holding.objects.filter(pk=run_id).update(waiting_since=None)
 
 
 def draw(ask: Draw) -> Answer:
@@ -146,20 +153,22 @@ def settle(
         reservations.settle(step_id=step_id, epoch=epoch, used=used, is_verified=is_verified)
 
 
-def lend(*, run_id: UUID) -> None:
+def lend(*, run_id: UUID) -> bool:
     """Give back what a run holds above while it waits for people; the reserve for undoing stays.
 
-    A run with no budget above it has nothing to give back.
+    Returns whether there was anything: a run with no budget above it has nothing to give back.
     """
+    if not reservations.held_for([run_id])[run_id]:
+        return False
     holding = Holding.objects.select_for_update().get(pk=run_id)
+    if holding.state != HoldingState.HELD:
+        return False
     kept = without_zeros({unit: getattr(holding, f"{unit}_held") for unit in UNITS})
     kept["micro_usd"] = kept.get("micro_usd", 0) + holding.reserve
-    above = reservations.held_for([run_id])[run_id]
-    if holding.state != HoldingState.HELD or not above:
-        return
     reservations.retarget(run_id=run_id, to=kept, used=spent_of(holding))
     Holding.objects.filter(pk=run_id, state=HoldingState.HELD).update(state=HoldingState.LENT)
     _tell(holding, "budget.lent", kept=kept)
+    return True
 
 
 def close(*, run_id: UUID) -> bool:
@@ -176,8 +185,7 @@ def close(*, run_id: UUID) -> bool:
         return False
     holding = Holding.objects.get(pk=run_id)
     used = spent_of(holding)
-    reservations.close(run_id=run_id, used=used)
-    if any(used.values()) or holding.levels:
+    if reservations.close(run_id=run_id, used=used) or any(used.values()):
         _tell(holding, "budget.settled", used=without_zeros(used))
     return True
 
@@ -197,10 +205,15 @@ def level_of(holding: Holding, unit: str) -> Level:
 
 
 def _above(holding: Holding) -> list[Budget]:
-    target = _target(holding)
-    return reservations.budgets_at(
-        domain_id=holding.domain_id, levels=holding.levels, units=target.keys()
-    )
+    return reservations.budgets_at(domain_id=holding.domain_id, levels=holding.levels, units=UNITS)
+
+
+def _unlimited(budgets: Sequence[Budget], limited: Collection[str]) -> Answer | None:
+    """Refuse who does not say how much they use of a unit that a budget above them limits."""
+    found = next((budget for budget in budgets if budget.unit not in limited), None)
+    if found is None:
+        return None
+    return Exhausted(found.unit, str(found), 0, reservations.level_of(found).left)
 
 
 def _target(holding: Holding) -> dict[str, int]:
@@ -315,9 +328,11 @@ def _draw_slowly(ask: Draw) -> Answer:
             return kind(unit, "run", needs[unit], level.left)
     Holding.objects.filter(pk=ask.run_id).update(**_more_held(needs))
     levels = [f"{BudgetScope.AGENT}:{ask.agent}", f"{BudgetScope.MODEL}:{ask.model}"]
-    finer = reservations.budgets_at(domain_id=ask.domain_id, levels=levels, units=needs.keys())
+    finer = reservations.budgets_at(domain_id=ask.domain_id, levels=levels, units=UNITS)
     if not finer:
         return Held(needs)
+    if unlimited := _unlimited(finer, needs.keys()):
+        return unlimited
     answer_above = reservations.reserve(
         budgets=finer, needs=needs, run_id=ask.run_id, step_id=ask.step_id, epoch=ask.epoch
     )

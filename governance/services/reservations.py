@@ -90,12 +90,14 @@ def retarget(*, run_id: UUID, to: Amounts, used: Amounts) -> Answer:
     return Held(to)
 
 
-def close(*, run_id: UUID, used: Amounts) -> None:
-    """Charge what the run has used in all, and hold nothing for it any more."""
-    for row in _of_run(run_id):
+def close(*, run_id: UUID, used: Amounts) -> int:
+    """Charge what the run has used in all, hold nothing for it any more, return on how many."""
+    rows = list(_of_run(run_id))
+    for row in rows:
         before, unit = row.amount + row.charged, row.budget.unit
         _retarget(row, 0, used.get(unit, 0))
         _end(row, held=before, used=used.get(unit, 0))
+    return len(rows)
 
 
 def settle(*, step_id: UUID, epoch: int, used: Amounts | None, is_verified: bool = True) -> None:

@@ -112,6 +112,7 @@ LOOKS: dict[str, dict[str, Look]] = {
         "running": Look("busy", "circle-play", _("Working")),
         "succeeded": Look("good", "circle-check", _("Done")),
         "proposed": Look("good", "circle-check", _("Proposed an action")),
+        "handed_over": Look("wait", "handshake", _("Asked another domain")),
         "failed": Look("bad", "circle-alert", _("Failed")),
         "stale": Look("calm", "circle-slash", _("Lost its claim")),
         "crashed": Look("bad", "circle-alert", _("Worker lost")),

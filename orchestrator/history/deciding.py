@@ -19,6 +19,7 @@ from orchestrator.patterns.base import (
 )
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.placing import Assign
+from orchestrator.patterns.spending import Charges, spent_by_block
 from orchestrator.patterns.tree import decide_run
 from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import Definition
@@ -26,6 +27,7 @@ from orchestrator.workflow.expressions import holds, steps_named
 from orchestrator.workflow.planning import plan_of
 
 _NOTHING: Mapping[str, Any] = {}
+_NOTHING_CHARGED: Charges = {}
 
 
 def next_move(
@@ -33,14 +35,19 @@ def next_move(
     past: Sequence[PastStep],
     inputs: Mapping[str, Any],
     state: Mapping[str, Any] = _NOTHING,
+    *,
+    charges: Charges = _NOTHING_CHARGED,
 ) -> TreeMove:
     """Return the run's next move, every step of it assigned to somebody.
 
-    `state` is what the keys of the shared state hold, which conditions of steps may read. Where
+    `state` is what the keys of the shared state hold, which conditions of steps may read.
+    `charges` are what each step cost so far; they count only where a block has a budget. Where
     the file wants rules only, a move that a model decided ends the run instead.
     """
     plan = plan_of(definition)
-    move = decide_run(plan, past, {"inputs": inputs, "state": state}, assign=assigner(definition))
+    spent = spent_by_block(past, charges) if definition.limits_blocks else {}
+    scope = {"inputs": inputs, "state": state}
+    move = decide_run(plan, past, scope, spent=spent, assign=assigner(definition))
     if definition.decisions == "rules_only" and (refused := _refused(move)):
         return refused
     if not isinstance(move.move, Start):

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.history.places import Key, key_of
 from orchestrator.patterns.base import Ask, PastStep
 from orchestrator.patterns.changes import Settled
+from orchestrator.patterns.spending import UNITS
 from orchestrator.patterns.states import FINAL
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.plain_json import as_stored
@@ -16,9 +17,11 @@ from orchestrator.workflow.shared_state import Entry, reduced
 _BECOMES: Mapping[str, str] = {
     "step.started": "running",
     "step.suspended": "awaiting_approval",
+    "step.handed_over": "awaiting_input",
     "step.awaiting_input": "awaiting_input",
     "step.answered": "ready",
     "step.ready": "ready",
+    "step.budget_awaited": "awaiting_budget",
     "step.retry_scheduled": "backoff",
     "step.lease_expired": "ready",
     "step.succeeded": "succeeded",
@@ -52,6 +55,7 @@ class Fold:
     steps: dict[Key, PastStep] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     effects: dict[str, bool] = field(default_factory=dict)
+    charges: dict[Key, dict[str, int]] = field(default_factory=dict)
     ended: int = 0
 
     @property
@@ -85,6 +89,9 @@ class Fold:
             self._write(payload)
         if type == "step.taken_over":
             self._begin_with(payload)
+            return True
+        if type == "step.charged":
+            self._charge(payload)
             return True
         if type not in _BECOMES:
             return False
@@ -125,6 +132,11 @@ class Fold:
             kind=payload["kind"],
         )
         self._put(ended)
+
+    def _charge(self, payload: Mapping[str, Any]) -> None:
+        so_far = self.charges.setdefault(key_of(str(payload["step"])), dict.fromkeys(UNITS, 0))
+        for unit in UNITS:
+            so_far[unit] += payload.get(unit, 0)
 
     def _write(self, payload: Mapping[str, Any]) -> None:
         names = (part.name for part in fields(Entry))

@@ -157,7 +157,8 @@ class Replay:
 
     def _derived(self) -> TreeMove:
         fold = self.fold
-        return next_move(self.definition, fold.past, fold.inputs, fold.state(self.definition))
+        state = fold.state(self.definition)
+        return next_move(self.definition, fold.past, fold.inputs, state, charges=fold.charges)
 
     def _ending(self, finish: Finish) -> Told:
         if finish.state != "succeeded":

@@ -1,3 +1,4 @@
+from orchestrator.models.errand import Errand
 from orchestrator.models.leadership import Leadership
 from orchestrator.models.mutex import Mutex
 from orchestrator.models.posting import Posting
@@ -19,6 +20,7 @@ from orchestrator.models.step import (
     Attempt,
     AttemptKind,
     AttemptOutcome,
+    Settlement,
     Step,
     StepKind,
     StepState,
@@ -36,6 +38,7 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptOutcome",
+    "Errand",
     "Leadership",
     "Mutex",
     "PauseMode",
@@ -43,6 +46,7 @@ __all__ = [
     "Rollback",
     "Run",
     "RunState",
+    "Settlement",
     "StateEntry",
     "Step",
     "StepKind",

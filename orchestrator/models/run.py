@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from governance.models import Domain
+from governance.models import Contract, Domain
 from orchestrator.models.workflow import Workflow
 
 
@@ -96,11 +96,13 @@ class Run(models.Model):
     `ending` is the state that a run has once it is wound down and rolled back, `ending_code` and
     `ending_detail` its cause; they are set when the end begins. `cancel_*` and `pause_*` say who
     asked for it and why; a second request to cancel is answered with the id of the first.
+    `contract` is the one under which the run is done for another domain, empty for its own.
     `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
     inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
     A run that was `forked_from` another began at the step `forked_at`, with what that one's steps
     before it had come to.
     `version` moves on whenever somebody takes hold of the run to change it or its steps.
+    `is_budget_lent` says that the run gave back what it held while it waits for people.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -108,6 +110,9 @@ class Run(models.Model):
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="runs")
     initiator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="started_runs"
+    )
+    contract = models.ForeignKey(
+        Contract, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     state = models.CharField(max_length=16, choices=RunState, default=RunState.PENDING)
     inputs = models.JSONField()
@@ -134,12 +139,14 @@ class Run(models.Model):
     )
     pause_reason = models.TextField(blank=True)
     version = models.PositiveBigIntegerField(default=0)
+    is_budget_lent = models.BooleanField(default=False)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
     forked_from = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="forks"
     )
     forked_at = models.CharField(max_length=50, blank=True)
+    forked_because = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

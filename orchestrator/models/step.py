@@ -43,6 +43,8 @@ STEP_TRANSITIONS: dict[str, frozenset[str]] = {
             _S.BACKOFF,
             _S.ESCALATED,
             _S.FAILED,
+            # Rejected: by another domain, which a step was handed to.
+            _S.REJECTED,
             _S.AWAITING_APPROVAL,
             _S.AWAITING_INPUT,
             _S.AWAITING_AUTH,
@@ -208,16 +210,29 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Done"
     PROPOSED = "proposed", "Proposed an action"
+    HANDED_OVER = "handed_over", "Asked another domain"
     AWAITING = "awaiting", "Answers later"
     FAILED = "failed", "Failed"
     STALE = "stale", "Lost its claim"
     CRASHED = "crashed", "Worker lost"
 
 
+class Settlement(models.TextChoices):
+    """What became of what an attempt held of its run's budget."""
+
+    NONE = "", "Nothing was held"
+    HELD = "held", "Held"
+    SETTLED = "settled", "Settled"
+    UNVERIFIED = "unverified", "Charged in full, unverified"
+
+
 class Attempt(models.Model):
     """One try of a step by one worker, under one epoch.
 
-    `usage` is what the runner says it cost: tokens in and out, the model, calls of tools.
+    `usage` is what the runner says it cost: tokens in and out, the model, calls of tools. `held`
+    is what it holds of its run's budget, by unit, until that is settled; `is_held_above` says
+    that budgets of its agent or model hold it as well. It was charged `cost_micro_usd` and
+    `tokens`. What nobody reports after a crash is charged in full.
     """
 
     step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="tries")
@@ -232,6 +247,11 @@ class Attempt(models.Model):
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     usage = models.JSONField(default=dict, blank=True)
+    held = models.JSONField(default=dict, blank=True)
+    is_held_above = models.BooleanField(default=False)
+    settlement = models.CharField(max_length=12, choices=Settlement, blank=True)
+    cost_micro_usd = models.PositiveBigIntegerField(default=0)
+    tokens = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -244,6 +264,17 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=AttemptKind.values), name="orchestrator_attempt_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(settlement__in=Settlement.values),
+                name="orchestrator_attempt_settlement",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["step"],
+                condition=Q(settlement="held"),
+                name="orchestrator_attempt_holds",
             ),
         ]
 

@@ -35,7 +35,8 @@ class PlannedStep:
 
     `jumps` says where to go back to when the step comes out `rejected` or `failed`, and
     `when_skipped` whether it is skipped with a step that it needs. `checkpoint` is what must hold
-    of a block's output; a step's own is judged with what its agent attached.
+    of a block's output; a step's own is judged with what its agent attached. `budget` is what a
+    block may use in all, by unit.
     """
 
     path: str
@@ -51,6 +52,7 @@ class PlannedStep:
     when_skipped: str = "run"
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     checkpoint: Sequence[CheckpointRule] = ()
+    budget: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

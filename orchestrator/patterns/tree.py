@@ -26,6 +26,7 @@ from orchestrator.patterns.concurrent.branches import Branch, ExpansionError, br
 from orchestrator.patterns.paths import inside, joined
 from orchestrator.patterns.placing import Assign, Placing, as_named
 from orchestrator.patterns.registry import pattern_named
+from orchestrator.patterns.spending import limit_reached
 from orchestrator.patterns.states import FINAL, latest
 from orchestrator.workflow.checkpoints import FAILED, judge
 from orchestrator.workflow.expressions import ExpressionError, evaluate
@@ -131,6 +132,8 @@ def _decided(board: Board, block: _Block) -> Wait | Finish:
         move = block.pattern.decide(block.history(board))
         if not isinstance(move, Start):
             return move
+        if reached := limit_reached(block.node.budget, block.history(board)):
+            return reached
         board.follow(block.path, move)
         for ask in move.steps:
             _start(board, block, ask)

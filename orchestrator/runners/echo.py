@@ -10,7 +10,7 @@ from orchestrator.runners.base import (
 
 
 class EchoRunner:
-    """Answers with its inputs as output; its configuration may add output, exhibits, proposals."""
+    """Answers with its inputs as output; its configuration may add what else there is."""
 
     name = "echo"
     version = "1"
@@ -22,4 +22,5 @@ class EchoRunner:
             output={**request.inputs, **config.get("output", {})},
             exhibits=[FoundExhibit(**found) for found in config.get("exhibits", ())],
             proposals=[Proposal(**proposed) for proposed in config.get("proposals", ())],
+            usage=config.get("usage", {}),
         )

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes
-from orchestrator.models import Step
+from orchestrator.models import Errand, Step
 from orchestrator.patterns.children import misfit
 from orchestrator.patterns.placing import TURN
 from orchestrator.patterns.registry import pattern_named
@@ -51,13 +51,16 @@ def check(step: Step, definition: Definition, output: Mapping[str, Any]) -> None
         if fault := misfit_of(definition.state[name], name, value):
             raise AgentFailedError(fault.code, fault.detail, retryable=True)
     schema = step.task.get("answer")
-    if schema is None or _is_judged_by_its_block(step, definition):
+    if schema is None or is_judged_by_its_block(step, definition):
         return
     if fault := misfit(output, schema, INVALID):
         raise AgentFailedError(fault.code, fault.detail, retryable=True)
 
 
-def _is_judged_by_its_block(step: Step, definition: Definition) -> bool:
+def is_judged_by_its_block(step: Step, definition: Definition) -> bool:
+    """Whether a pattern, here or in the domain that asks, judges the answer itself."""
+    if step.run.contract_id:
+        return bool(Errand.objects.get(run=step.run_id).request["is_judged"])
     around = definition.line_of(step.path)[:-1]
     if around and not around[-1].pattern:
         # It belongs to placing a step; only the turn itself is for the block around that.

@@ -28,6 +28,8 @@ from orchestrator.services.run_states import move
 from orchestrator.services.winding_down import effect_in_flight
 
 CODE = "cancelled"
+# Nobody here: the domain that a run was begun for.
+FEDERATION = Actor.system("federation")
 
 
 def cancel(*, run_id: UUID, person: Person, reason: str) -> Run:
@@ -42,6 +44,19 @@ def cancel(*, run_id: UUID, person: Person, reason: str) -> Run:
             if run.cancel_id is None:
                 _request(run, person, reason)
     return _with_domain(run_id)
+
+
+def withdraw(*, run_id: UUID, reason: str) -> bool:
+    """End a run for the domain that asked for it and does not any more; whether it was ended.
+
+    One that has ended, or is ending already, is left to that.
+    """
+    with recording():
+        run = runs.lock(run_id)
+        if run.contract_id is None or run.state in RUN_FINAL or run.ending:
+            return False
+        _request(run, None, reason)
+    return True
 
 
 def let_go(claim: Claim) -> None:
@@ -87,7 +102,7 @@ def _with_domain(run_id: UUID) -> Run:
     return Run.objects.select_related("domain").get(pk=run_id)
 
 
-def _request(run: Run, person: Person, reason: str) -> None:
+def _request(run: Run, person: Person | None, reason: str) -> None:
     if run.state in RUN_FINAL:
         detail = _("The run has ended (%(state)s); there is nothing to cancel.")
         raise Refusal("run_ended", detail % {"state": run.get_state_display().lower()})
@@ -108,7 +123,7 @@ def _request(run: Run, person: Person, reason: str) -> None:
     tell_run(
         run,
         "run.cancel_requested",
-        Actor.person(person.pk),
+        Actor.person(person.pk) if person else FEDERATION,
         reason=reason,
         request=str(run.cancel_id),
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from django.db.models.functions import Now
 from audit import statements
 from audit.services.events import recording
 from audit.types import Actor
+from governance.budgeting.answers import Held
 from governance.models import Agent, Lifecycle
 from governance.refusals import Refusal
 from orchestrator.models import (
@@ -27,14 +29,16 @@ from orchestrator.models import (
     AttemptKind,
     AttemptOutcome,
     Run,
+    Settlement,
     Step,
     StepKind,
     StepState,
 )
 from orchestrator.runners.base import TurnLostError
 from orchestrator.runners.registry import description_of
-from orchestrator.services import steps, timing, waiting
+from orchestrator.services import spending, steps, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.spending import Charged
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Claim:
     """One worker's hold on a step under one epoch. `attempt_id` is the try it stands for.
 
     `lease` is how long its worker may be silent. `step` is the row as it was taken, with its run
-    and its agent; whether it is still held is for the database to say.
+    and its agent; whether it is still held is for the database to say. `budget` is what the try
+    holds of the run's budget, `since` when it began by this process's clock.
     """
 
     step_id: UUID
@@ -52,22 +57,37 @@ class Claim:
     worker: str
     lease: timedelta
     step: Step = field(repr=False, compare=False)
+    budget: Held = field(default_factory=Held)
+    since: float = field(default_factory=monotonic, compare=False)
+
+    def elapsed(self) -> float:
+        """Return for how many seconds it is held."""
+        return monotonic() - self.since
 
 
 def claim(*, step_id: UUID, kind: AttemptKind, worker: str) -> Claim | None:
     """Take a ready step, or return None: somebody else has it, or it is not ready for this.
 
     A step that has proposed an action is ready for its execution, any other for a turn of its
-    agent. The run must be running and not paused; for an undo it must be rolled back.
+    agent. The run must be running and not paused; for an undo it must be rolled back. Raises
+    NoBudgetError when the turn finds no budget, and then nothing was taken.
     """
     with recording():
         return taken(step_id=step_id, kind=kind, worker=worker)
 
 
 def taken(
-    *, step_id: UUID, kind: AttemptKind, worker: str, run: Run | None = None
+    *,
+    step_id: UUID,
+    kind: AttemptKind,
+    worker: str,
+    run: Run | None = None,
+    drawn: Held | None = None,
 ) -> Claim | None:
-    """Take a ready step within the caller's `recording()`, which may have read its run."""
+    """Take a ready step within the caller's `recording()`, which may have read its run.
+
+    Who has the run locked may have drawn on its budget already.
+    """
     if kind is AttemptKind.COMPENSATION:
         step = steps.seize_undo(step_id=step_id, worker=worker)
     else:
@@ -78,13 +98,15 @@ def taken(
         return None
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
     step.agent = statements.found(Agent, {"pk": step.agent_id})[0]
-    attempt = _open_attempt(step, kind, worker)
+    budget = spending.drawn(step, kind) if drawn is None else drawn
+    attempt = _open_attempt(step, kind, worker, budget)
     actor = Actor.agent(step.agent_id)
-    tell_step(step, "step.started", actor, attempt=attempt.number, kind=kind.value)
+    said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}
+    tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
     if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
-    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step)
+    return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step, budget)
 
 
 def heartbeat(claim: Claim, *, agent_must_be_active: bool = False) -> None:
@@ -150,6 +172,7 @@ def close(
     code: str = "",
     detail: str = "",
     usage: Mapping[str, Any] | None = None,
+    charged: Charged | None = None,
 ) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
     statements.changed(
@@ -161,6 +184,7 @@ def close(
             "error_detail": detail,
             "usage": dict(usage or {}),
             "finished_at": Now(),
+            **(charged.fields if charged else {}),
         },
     )
 
@@ -196,7 +220,7 @@ def mark_crashed(step: Step) -> None:
     )
 
 
-def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
+def _open_attempt(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Attempt:
     """Begin the next try. Under its first epoch nobody can have tried a step before."""
     last = step.tries.aggregate(last=Max("number"))["last"] if step.epoch > 1 else 0
     number = (last or 0) + 1
@@ -207,6 +231,9 @@ def _open_attempt(step: Step, kind: AttemptKind, worker: str) -> Attempt:
         epoch=step.epoch,
         worker=worker,
         runner=_runner_of(step) if kind is AttemptKind.TURN else "",
+        held=dict(budget.amounts),
+        is_held_above=budget.finer,
+        settlement=Settlement.HELD if budget.amounts else Settlement.NONE,
     )
     statements.inserted([attempt])
     return attempt

@@ -17,6 +17,7 @@ from audit.services.events import recording
 from audit.types import Actor
 from governance.adapters import EffectRefusedError, EffectUnknownError, adapter_for
 from governance.models import Action, Effect, EffectState, Warrant
+from governance.selectors import binding
 from governance.services import effects, warrants
 from governance.services.warrants import Claimed, Drifted, Outcome, Refused
 from orchestrator.models import RUN_ENDING, AttemptKind, AttemptOutcome, Run, RunState, Step
@@ -27,6 +28,7 @@ from orchestrator.services import (
     cancellation,
     claims,
     conversations,
+    errands,
     failures,
     proposals,
     runs,
@@ -87,6 +89,8 @@ def _authorise(claim: Claim, step: Step) -> Outcome:
     with recording():
         runs.lock(claim.run_id)
         held = claims.held(claim, not_while=_NOTHING_BEGINS)
+        if why := errands.why_unbound(held.run):
+            return Refused(binding.CODE, why)
         outcome = warrants.claim(
             warrant_id=warrant.pk,
             inspection=inspection,

@@ -42,5 +42,13 @@ def settle(step: Step, error: AgentFailedError) -> None:
         steps.fail(step, error.code, error.detail)
 
 
+def use_up(step: Step, code: str, detail: str) -> None:
+    """Move a held step on whose attempts were used up elsewhere; joins the transaction."""
+    if rollback.past_pivot(step.run) or _plan(step).on_failure == "escalate":
+        steps.escalate(step, code, detail)
+    else:
+        steps.fail(step, code, detail)
+
+
 def _plan(step: Step) -> StepPlan:
     return definition_of(step.run.workflow_id).step(step.path)

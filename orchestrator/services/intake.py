@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from audit.canonical import digest
-from governance.models import Agent, Lifecycle
-from governance.refusals import Invalid
+from governance.models import Agent, Domain, Lifecycle
+from governance.refusals import Invalid, Refusal
+from governance.selectors import binding
 from orchestrator.models import Workflow
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.selection import Filled, fill, pinned, refs_of
@@ -86,17 +90,25 @@ def _invalid(errors: list[dict[str, str]]) -> Invalid:
 
 def agents_of(domain_id: UUID, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
     """Return the registered agent of every alias that has one, in service or not."""
+    here = {ref.slug for ref in refs.values() if not ref.domain}
     found = {
-        (agent.slug, agent.version): agent
-        for agent in Agent.objects.filter(
-            domain_id=domain_id, slug__in={ref.slug for ref in refs.values()}
-        )
+        ("", agent.slug, agent.version): agent
+        for agent in Agent.objects.filter(domain_id=domain_id, slug__in=here)
     }
+    if abroad := [ref for ref in refs.values() if ref.domain]:
+        found |= _abroad(abroad)
     return {alias: found[_key(ref)] for alias, ref in refs.items() if _key(ref) in found}
+
+
+def _abroad(refs: Sequence[AgentRef]) -> dict[tuple[str, str, int], Agent]:
+    which = [Q(domain__slug=ref.domain, slug=ref.slug, version=ref.version) for ref in refs]
+    agents = Agent.objects.filter(reduce(or_, which)).select_related("domain")
+    return {(agent.domain.slug, agent.slug, agent.version): agent for agent in agents}
 
 
 def _agents(workflow: Workflow, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
     agents = agents_of(workflow.domain_id, refs)
+    _refuse_unbound(workflow, refs, agents)
     missing = [
         {"pointer": pointer(["agents", alias]), "detail": f"{ref.slug}@{ref.version}"}
         for alias, ref in refs.items()
@@ -109,8 +121,36 @@ def _agents(workflow: Workflow, refs: Mapping[str, AgentRef]) -> dict[str, Agent
     return agents
 
 
-def _key(ref: AgentRef) -> tuple[str, int]:
-    return ref.slug, ref.version
+def _refuse_unbound(
+    workflow: Workflow, refs: Mapping[str, AgentRef], agents: Mapping[str, Agent]
+) -> None:
+    """Refuse before anybody is asked; without a contract nobody learns who works elsewhere."""
+    errors = []
+    for alias, ref in refs.items():
+        if not ref.domain:
+            continue
+        try:
+            _require_contract(workflow, ref, agents.get(alias))
+        except Refusal as no:
+            where = pointer(["agents", alias, "contract"])
+            errors.append({"pointer": where, "detail": no.detail})
+    if errors:
+        detail = _("The run was not started. %(why)s")
+        why = " ".join(error["detail"] for error in errors)
+        raise Invalid(binding.CODE, detail % {"why": why}, errors=errors)
+
+
+def _require_contract(workflow: Workflow, ref: AgentRef, agent: Agent | None) -> None:
+    found = binding.named(workflow.domain_id, ref.contract)
+    with_whom = Domain.objects.filter(slug=ref.domain).values_list("pk", flat=True).first()
+    contract = binding.require(found, callee_id=with_whom or workflow.domain_id)
+    if agent is None or f"{ref.slug}@{ref.version}" not in contract.body["agents"]:
+        words = {"name": contract.name, "agent": f"{ref.slug}@{ref.version}"}
+        raise Refusal(binding.CODE, _("Contract %(name)s does not cover agent %(agent)s.") % words)
+
+
+def _key(ref: AgentRef) -> tuple[str, str, int]:
+    return ref.domain, ref.slug, ref.version
 
 
 def _laid_out(definition: Definition, agents: Mapping[str, Agent]) -> list[Planned]:

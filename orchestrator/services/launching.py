@@ -87,6 +87,8 @@ def _places(refusal: Refusal) -> Iterator[tuple[Place, str]]:
         elif refusal.code == "unknown_agent":
             message = _("no active agent is registered as %(ref)s") % {"ref": error["detail"]}
             yield tuple(parts), message
+        elif refusal.code == "contract":
+            yield tuple(parts), error["detail"]
         elif refusal.code == "invalid_inputs":
             named = _("input %(name)s: ") % {"name": ".".join(parts)} if parts else ""
             yield ("inputs", "properties", *parts), f"{named}{error['detail']}"

@@ -10,14 +10,15 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from governance.budgeting.answers import Held
 from governance.models import Agent, Effect, EffectState, Gate, GateState
 from governance.services import gates
 from orchestrator.history import telling
 from orchestrator.history.places import Key
-from orchestrator.models import AttemptKind, Run, Step, StepKind, StepState
+from orchestrator.models import AttemptKind, Run, RunState, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
 from orchestrator.patterns.changes import Settled, TreeMove
-from orchestrator.services import bells, claims, remembered, steps
+from orchestrator.services import bells, claims, remembered, spending, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
@@ -103,12 +104,30 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
     for ask in start.steps:
         _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
     work = [step for step in ready if step.kind != StepKind.TIMER]
-    if not worker or not work:
+    if not worker or not work or run.state != RunState.RUNNING:
         bells.ring_all(work)
         return None
     first, *others = work
     bells.ring_all(others)
-    return claims.taken(step_id=first.pk, kind=AttemptKind.TURN, worker=worker, run=run)
+    return _taken(run, first, worker)
+
+
+def _taken(run: Run, step: Step, worker: str) -> Claim | None:
+    """Take a step that nobody else can have yet, unless the run has no budget for it.
+
+    Then the worker that is rung finds the same, and sets the step aside.
+    """
+    step.run, epoch = run, step.epoch + 1
+    answer = spending.draw(step, AttemptKind.TURN, epoch=epoch)
+    if isinstance(answer, Held):
+        claim = claims.taken(
+            step_id=step.pk, kind=AttemptKind.TURN, worker=worker, run=run, drawn=answer
+        )
+        if claim is not None:
+            return claim
+        spending.let_go(step, answer, epoch=epoch)
+    bells.ring_all([step])
+    return None
 
 
 def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:

@@ -4,7 +4,7 @@ Approvals, warrants and effects stay with the run that had them; a fork asks for
 it wants to do, and undoes nothing that it did not do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,11 @@ class Origin:
 
     def fields(self) -> dict[str, Any]:
         """Return what the fork's row says of it."""
-        return {"forked_from": self.run, "forked_at": self.at}
+        return {
+            "forked_from": self.run,
+            "forked_at": self.at,
+            "forked_because": self.reason,
+        }
 
     def laid_out(self, rows: Sequence[Step]) -> None:
         """Let the first rows of a new run stand as the steps that are taken over ended."""
@@ -51,31 +55,32 @@ class Origin:
             row.output, row.output_digest = dict(taken.output), taken.output_digest
             row.error_code, row.order = taken.error_code, rank
 
-    def tell(self, run: Run, actor: Actor) -> None:
-        """Record where the run comes from, and every fact that it begins with."""
-        origin = str(self.run.pk)
-        tell_run(run, "run.forked", actor, run=origin, step=self.at, reason=self.reason)
-        rows = {row.path: row for row in run.steps.filter(iteration=0).select_related("run")}
-        for taken in self.taken:
-            tell_step(
-                rows[taken.path],
-                "step.taken_over",
-                ENGINE,
-                state=taken.state,
-                kind=taken.kind,
-                agent=taken.alias,
-                code=taken.error_code,
-                output=dict(taken.output),
-                output_digest=taken.output_digest,
-                run=origin,
-            )
-        self._copy_state(run)
 
-    def _copy_state(self, run: Run) -> None:
-        paths = {taken.path for taken in self.taken}
-        names = ("value", "author", "trust", "classification", "step")
-        for entry in StateEntry.objects.filter(run=self.run).order_by("pk"):
-            if entry.step.partition("/")[0].partition("#")[0] in paths:
-                said = {name: getattr(entry, name) for name in names}
-                StateEntry.objects.create(run=run, key=entry.key, **said)
-                tell_run(run, "state.written", ENGINE, key=entry.key, **said)
+def tell(run: Run, actor: Actor) -> None:
+    """Record where a fork comes from, and every fact that it begins with."""
+    origin = str(run.forked_from_id)
+    tell_run(run, "run.forked", actor, run=origin, step=run.forked_at, reason=run.forked_because)
+    taken = list(run.steps.exclude(order=0).select_related("run").order_by("order"))
+    for step in taken:
+        tell_step(
+            step,
+            "step.taken_over",
+            ENGINE,
+            state=step.state,
+            kind=step.kind,
+            agent=step.alias,
+            code=step.error_code,
+            output=step.output,
+            output_digest=step.output_digest,
+            run=origin,
+        )
+    _copy_state(run, {step.path for step in taken})
+
+
+def _copy_state(run: Run, paths: Collection[str]) -> None:
+    names = ("value", "author", "trust", "classification", "step")
+    for entry in StateEntry.objects.filter(run=run.forked_from_id).order_by("pk"):
+        if entry.step.partition("/")[0].partition("#")[0] in paths:
+            said = {name: getattr(entry, name) for name in names}
+            StateEntry.objects.create(run=run, key=entry.key, **said)
+            tell_run(run, "state.written", ENGINE, key=entry.key, **said)

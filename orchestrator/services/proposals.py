@@ -14,8 +14,8 @@ from governance.services import actions
 from governance.services.actions import Prepared, Proposed
 from orchestrator.models import Step
 from orchestrator.runners.base import AgentFailedError, Proposal
-from orchestrator.services import steps
-from orchestrator.services.step_rows import agent_of
+from orchestrator.services import errands, steps
+from orchestrator.services.voices import voice_of
 
 MOST_PROPOSALS = 6
 # Of one step in all, whatever its agent's own limit says.
@@ -42,8 +42,9 @@ def prepare(step: Step, proposal: Proposal) -> Prepared:
     """
     index = _next_index(step)
     with _refusals_fail():
+        errands.require(step.run, tool_slug=proposal.tool)
         return actions.prepare(
-            agent=agent_of(step),
+            agent=voice_of(step),
             tool_slug=proposal.tool,
             arguments=proposal.arguments,
             on_behalf_of=step.run.initiator,

@@ -52,6 +52,12 @@ def begin(
     proceed(run)
 
 
+def stop(run: Run, code: str, detail: str) -> None:
+    """End the run as failed because a rule outside of its steps says so; joins the transaction."""
+    undoes = _is_wanted(run, RunState.FAILED) and bool(undoable(run))
+    begin(run, RunState.FAILED, code, detail, undoes=undoes)
+
+
 def proceed(run: Run) -> None:
     """Take a run that is ending one step further, if it can go; joins the transaction."""
     if run.state == RunState.CANCELLING:

@@ -5,10 +5,12 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from audit.doorbell import ring_list
+from audit.doorbell import ring_list, ring_worker
 from governance.refusals import Refusal
-from orchestrator.models import RUN_TRANSITIONS, Run, RunState
+from governance.services import holdings
+from orchestrator.models import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
 
+ANSWER_TASK = "orchestrator.answer_errand"
 _ANY = Q()
 
 
@@ -22,4 +24,8 @@ def move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
     if moved != 1:
         raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))
     run.state = to
+    if to in RUN_FINAL:
+        holdings.close(run_id=run.pk)
     ring_list("runs", run.domain_id)
+    if run.contract_id and to in RUN_FINAL:
+        ring_worker(ANSWER_TASK, run.pk)

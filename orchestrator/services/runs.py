@@ -17,8 +17,10 @@ from audit import statements
 from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Effect, Person
+from governance.budgeting.answers import Exhausted, Held
+from governance.models import Contract, Effect, Person
 from governance.refusals import Forbidden, Refusal
+from governance.services import budgets, holdings
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
 from orchestrator.history.places import key_of
 from orchestrator.models import (
@@ -34,7 +36,16 @@ from orchestrator.models import (
 from orchestrator.patterns.base import Finish, PastStep, Start
 from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.states import is_under_way, reason_to_wait
-from orchestrator.services import moves, remembered, rollback, steps
+from orchestrator.services import (
+    bells,
+    moves,
+    origins,
+    remembered,
+    rollback,
+    shortage,
+    spending,
+    steps,
+)
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.claims import Claim
 from orchestrator.services.context import outputs_of
@@ -43,12 +54,16 @@ from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
 from orchestrator.services.origins import Origin
 from orchestrator.services.run_states import move as _move
-from orchestrator.services.selection import pinned, tell
+from orchestrator.services.selection import Filled, pinned, tell
 from orchestrator.services.shared_state import values_of
 from orchestrator.workflow.definition import Definition
 
 AT_WORK = frozenset({StepState.READY, StepState.RUNNING})
 _GOES_ON = (RunState.RUNNING, RunState.WAITING)
+# Nothing is held above a run while it waits for these.
+_FOR_PEOPLE = frozenset(
+    {StepState.AWAITING_APPROVAL, StepState.AWAITING_INPUT, StepState.AWAITING_AUTH}
+)
 
 
 def start(
@@ -59,12 +74,16 @@ def start(
     dedupe_key: str,
     brief: Brief = NOTHING,
     actor: Actor | None = None,
+    contract: Contract | None = None,
     origin: Origin | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
-    `brief` is what its agents are told beside the inputs, `origin` what a fork begins with.
-    Raises Invalid with everything wrong by JSON pointer, or naming the agents that cannot work.
+    `brief` is what its agents are told beside the inputs, `contract` the one under which another
+    domain asks for it, `origin` what a fork takes over. The run begins once every budget above it
+    holds what it may use, and is pending until then. Raises Invalid with everything wrong by JSON
+    pointer, or naming the agents that cannot work, and Refusal with `budget_exhausted` where no
+    waiting would help.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
@@ -72,12 +91,11 @@ def start(
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
-            run = known or _create(workflow, initiator, intake, dedupe_key, origin)
+            run = known or _create(
+                workflow, initiator, intake, dedupe_key, contract=contract, origin=origin
+            )
             if not known:
-                _admit(run, actor or Actor.person(initiator.pk), intake)
-                if origin is not None:
-                    origin.tell(run, actor or Actor.person(initiator.pk))
-                advance(run_id=run.pk)
+                _ask_for_budget(run, intake, actor or Actor.person(initiator.pk))
     except IntegrityError:
         run = Run.objects.get(dedupe_key=dedupe_key)
     if (run.workflow_id, run.input_digest) != (workflow.pk, intake.input_digest):
@@ -94,6 +112,25 @@ def lock(run_id: UUID) -> Run:
         raise Run.DoesNotExist(str(run_id))
     remembered.held(run)
     return run
+
+
+def admit(*, run_id: UUID) -> bool:
+    """Let a run go on that waited for budget, if it is its turn now, and say whether it does."""
+    with recording():
+        run = lock(run_id)
+        if run.state == RunState.PENDING:
+            if not isinstance(holdings.admit(run_id=run_id), Held):
+                return False
+            _begin(run, Actor.person(run.initiator_id))
+        elif run.state in _GOES_ON and run.is_budget_lent:
+            advance(run_id=run_id)
+            if Run.objects.filter(pk=run_id, is_budget_lent=True).exists():
+                return False
+            bells.ring_all(list(run.steps.filter(state=StepState.READY)))
+        else:
+            holdings.leave_queue(run_id=run_id)
+            return False
+    return True
 
 
 def advance(*, run_id: UUID, worker: str = "") -> Claim | None:
@@ -114,10 +151,13 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
         return None
     definition = definition_of(run.workflow_id)
     past = remembered.past_of(run) or moves.past_of(run)
-    move = next_move(definition, past, run.inputs, values_of(run, definition))
+    if shortage.wake(run, past):
+        return go_on(run, worker)
+    charges = spending.charges_of(run) if definition.limits_blocks else {}
+    move = next_move(definition, past, run.inputs, values_of(run, definition), charges=charges)
     leaves = _leaves(move, past)
-    if run.state == RunState.WAITING and any(step.state in AT_WORK for step in leaves):
-        _resume(run)
+    if any(step.state in AT_WORK for step in leaves):
+        _go_to_work(run)
     taken = moves.make(run, definition, move, worker)
     _settle(run, definition, move, leaves)
     return taken
@@ -144,6 +184,8 @@ def _create(
     initiator: Person,
     intake: Intake,
     dedupe_key: str,
+    *,
+    contract: Contract | None,
     origin: Origin | None,
 ) -> Run:
     run = Run.objects.create(
@@ -156,15 +198,35 @@ def _create(
         **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
+        contract=contract,
         **(origin.fields() if origin else {}),
     )
     steps.lay_out(run=run, plan=intake.steps, origin=origin)
     return run
 
 
-def _admit(run: Run, actor: Actor, intake: Intake) -> None:
+def _ask_for_budget(run: Run, intake: Intake, actor: Actor) -> None:
+    answer = spending.ask_for_run(run, intake.definition)
+    if isinstance(answer, Held):
+        _begin(run, actor, intake.filled)
+    elif isinstance(answer, Exhausted):
+        budgets.refuse_short(answer)
+    else:
+        tell(run, intake.filled)
+        tell_run(run, "run.waiting", ENGINE, reason=StepState.AWAITING_BUDGET.value)
+
+
+def _begin(run: Run, actor: Actor, filled: Sequence[Filled] = ()) -> None:
+    _admit(run, actor, filled)
+    if run.forked_from_id:
+        origins.tell(run, actor)
+    advance(run_id=run.pk)
+
+
+def _admit(run: Run, actor: Actor, filled: Sequence[Filled]) -> None:
     _move(run, RunState.RUNNING, started_at=Now())
     name, version = run.workflow.name, run.workflow.version
+    brief = Brief(run.goal, run.constraints, run.success_criteria).as_json()
     tell_run(
         run,
         "run.started",
@@ -173,9 +235,9 @@ def _admit(run: Run, actor: Actor, intake: Intake) -> None:
         version=version,
         definition=digest(run.workflow.definition),
         inputs=dict(run.inputs),
-        **({"brief": intake.brief} if intake.brief else {}),
+        **({"brief": brief} if brief else {}),
     )
-    tell(run, intake.filled)
+    tell(run, filled)
 
 
 def _leaves(move: TreeMove, past: Sequence[PastStep]) -> list[PastStep]:
@@ -195,14 +257,24 @@ def _settle(run: Run, definition: Definition, move: TreeMove, leaves: list[PastS
         else:
             _stop(run, move.move)
     elif run.state == RunState.RUNNING and not any(step.state in AT_WORK for step in leaves):
-        _move(run, RunState.WAITING)
-        reason = reason_to_wait(leaves) if leaves else StepKind.TIMER.value
-        tell_run(run, "run.waiting", ENGINE, reason=reason)
+        _wait(run, reason_to_wait(leaves) if leaves else StepKind.TIMER.value)
 
 
-def _resume(run: Run) -> None:
-    _move(run, RunState.RUNNING)
-    tell_run(run, "run.resumed", ENGINE)
+def _go_to_work(run: Run) -> None:
+    """Let a run that waited go on, as soon as it holds again what it gave back."""
+    if not spending.take_back(run):
+        if run.state == RunState.RUNNING:
+            _wait(run, StepState.AWAITING_BUDGET.value)
+    elif run.state == RunState.WAITING:
+        _move(run, RunState.RUNNING)
+        tell_run(run, "run.resumed", ENGINE)
+
+
+def _wait(run: Run, reason: str) -> None:
+    _move(run, RunState.WAITING)
+    tell_run(run, "run.waiting", ENGINE, reason=reason)
+    if reason in _FOR_PEOPLE:
+        spending.lend(run)
 
 
 def _finish(run: Run, definition: Definition) -> None:
@@ -228,6 +300,7 @@ def _stop(run: Run, finish: Finish) -> None:
     if state == RunState.ESCALATED:
         _move(run, state, error_code=code, error_detail=detail)
         tell_run(run, "run.escalated", ENGINE, code=code, detail=detail, **named)
+        spending.lend(run)
     else:
         rollback.end(run, state, code, detail, **named)
 

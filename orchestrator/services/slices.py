@@ -20,9 +20,10 @@ from audit.services.events import recording
 from governance.refusals import Refusal
 from orchestrator.models import AttemptKind, Step
 from orchestrator.runners.base import AgentFailedError, TurnLostError
-from orchestrator.services import bells, claims, remembered, runs, steps, turns
+from orchestrator.services import bells, budgeting, claims, remembered, runs, steps, turns
 from orchestrator.services.beating import BEATS_PER_LEASE, beat
 from orchestrator.services.claims import Claim
+from orchestrator.services.spending import NoBudgetError
 from orchestrator.services.turns import Turn
 
 MOST_AT_ONCE = 50
@@ -93,12 +94,10 @@ class _Slice:
         ended, self.ended = self.ended, []
         try:
             self._hand_over_together(ended, batch)
-        except (AgentFailedError, Refusal, TurnLostError) as no:
+        except (AgentFailedError, NoBudgetError, Refusal, TurnLostError) as no:
             logger.info("a slice of run %s goes on one by one: %s", self.run_id, no)
             self.onward += [turns.settle(claim, turn) for claim, turn in ended]
-            kind = AttemptKind.TURN
-            one_by_one = (claims.claim(step_id=s, kind=kind, worker=self.worker) for s in batch)
-            self.onward += one_by_one
+            self.onward += [turns.claimed(step_id=s, worker=self.worker) for s in batch]
 
     def _hand_over_together(self, ended: list[tuple[Claim, Turn]], batch: list[UUID]) -> None:
         kind, worker = AttemptKind.TURN, self.worker
@@ -173,6 +172,7 @@ def _give_back(run_id: UUID, held: deque[Claim]) -> None:
                 break
             given.append(claims.as_taken(claim, run))
             steps.revoke(given[-1])
+            budgeting.give_back(claim, given[-1])
             claims.mark_revoked(given[-1])
         for step in given:
             bells.ring(step)

@@ -42,6 +42,11 @@ def agent_of(step: Step) -> Agent:
     return step.agent
 
 
+def is_abroad(step: Step) -> bool:
+    """Whether another domain than the run's own has the agent of the step, loaded with it."""
+    return step.agent is not None and step.agent.domain_id != step.run.domain_id
+
+
 def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
     """Return the outermost sequence, blocked, in the order of the file."""
     return [

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from audit import statements
 from audit.canonical import digest
+from audit.doorbell import ring_worker
 from audit.types import Actor
 from governance.models import Action, Effect
 from governance.refusals import Refusal
@@ -146,6 +147,8 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
     was = step.state
     _move(step, StepState.CANCELLED, epoch=F("epoch") + 1, finished_at=Now(), **_LET_GO)
     tell_step(step, "step.cancelled", ENGINE, state=was, because=because)
+    if was == StepState.AWAITING_INPUT:
+        ring_worker("orchestrator.recall_errands", step.pk)
 
 
 def seize(
@@ -222,11 +225,10 @@ def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
     tell_step(step, "step.suspended", ENGINE, action=str(action.pk))
 
 
-def await_input(step: Step, most: timedelta) -> None:
-    """End the attempt and wait for an answer from outside, at most this long."""
-    _move(step, StepState.AWAITING_INPUT, not_before=Now() + most, **_LET_GO)
-    seconds = round(most.total_seconds())
-    tell_step(step, "step.awaiting_input", ENGINE, seconds=seconds)
+def await_input(step: Step, event: str, most: timedelta | None = None, **payload: Any) -> None:
+    """End the attempt and wait for an answer from outside, at most this long if it is said."""
+    _move(step, StepState.AWAITING_INPUT, not_before=most and Now() + most, **_LET_GO)
+    tell_step(step, event, ENGINE, **payload)
 
 
 def queue_again(
@@ -312,31 +314,33 @@ def retry_later(step: Step, delay: timedelta, code: str, detail: str) -> None:
 
 
 def wake(step: Step) -> None:
-    """Queue a step whose rest is over, and ring for it."""
-    _move(step, StepState.READY, only=Q(not_before__lte=Now()))
+    """Queue a step whose rest is over, or that finds budget again, and ring for it."""
+    rests = step.state == StepState.BACKOFF
+    only, changes = (Q(not_before__lte=Now()), {}) if rests else (Q(), _CLEARED)
+    _move(step, StepState.READY, only=only, **changes)
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
     bells.ring(step)
 
 
 def reclaim(step: Step) -> None:
     """Take a step from a worker that let its lease run out; the third time, ask a person."""
-    crashes = step.crash_count + 1
-    expired = Q(lease_expires_at__lte=Now())
-    changes: dict[str, Any] = {
-        "only": expired,
-        "epoch": F("epoch") + 1,
-        "crash_count": crashes,
-        **_LET_GO,
-    }
+    crashes, expired = step.crash_count + 1, Q(lease_expires_at__lte=Now())
+    changes: dict[str, Any] = {"epoch": F("epoch") + 1, "crash_count": crashes, **_LET_GO}
     detail = _("Its worker was lost %(count)d times.") % {"count": crashes}
     if crashes >= MOST_CRASHES:
         why: dict[str, Any] = {"error_code": "poison", "error_detail": detail}
-        _move(step, StepState.ESCALATED, **changes, **why)
+        _move(step, StepState.ESCALATED, only=expired, **changes, **why)
         tell_step(step, "step.escalated", ENGINE, code="poison", detail=detail)
         return
-    _move(step, StepState.READY, **changes)
+    _move(step, StepState.READY, only=expired, **changes)
     tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
     bells.ring(step)
+
+
+def await_budget(step: Step, code: str, detail: str) -> None:
+    """Let a ready step wait until its run may use more, by itself or because people say so."""
+    _move(step, StepState.AWAITING_BUDGET, error_code=code, error_detail=detail)
+    tell_step(step, "step.budget_awaited", ENGINE, code=code, detail=detail)
 
 
 def revoke(step: Step) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from audit import triggers
-from governance.services import contracts, gates, notices, warrants
+from governance.services import alerts, contracts, gates, notices, warrants
 from orchestrator.selectors.leadership import STEWARD
 from orchestrator.services import leadership
 from orchestrator.services.sweep import sweep
@@ -54,6 +54,7 @@ JOBS: Sequence[Job] = (
     Job("gates", gates.expire_due),
     Job("warrants", warrants.expire_due),
     Job("contracts", contracts.expire_due),
+    Job("budgets", alerts.tell_due),
     Job("notices", notices.hand_out_due),
     Job("triggers", check_triggers, every=3600),
 )

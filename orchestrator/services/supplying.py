@@ -27,8 +27,8 @@ from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
-from orchestrator.services.step_rows import agent_of
 from orchestrator.services.trusting import refuse_unless_it_follows
+from orchestrator.services.voices import voice_of
 from orchestrator.workflow.checkpoints import judge
 from orchestrator.workflow.plain_json import refuse_unstorable
 
@@ -142,7 +142,7 @@ def _invalid(detail: str) -> Invalid:
 
 def _prepared(step: Step, output: Mapping[str, Any], person: Person, reason: str) -> Prepared:
     return actions.prepare(
-        agent=agent_of(step),
+        agent=voice_of(step),
         tool_slug=tool.SLUG,
         arguments=tool.arguments_of(step.path, output, reason),
         on_behalf_of=person,

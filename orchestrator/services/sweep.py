@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.db.models.functions import Coalesce, Now
 from audit.services.events import recording
 from governance.models import GateState
 from governance.refusals import Refusal
+from governance.services import holdings
 from orchestrator.models import (
     RUN_ENDING,
     RUN_FINAL,
@@ -29,10 +31,13 @@ from orchestrator.models import (
 )
 from orchestrator.services import (
     bells,
+    budgeting,
     callbacks,
     cancellation,
     claims,
     deadlocks,
+    errands,
+    handing_over,
     resumption,
     runs,
     steps,
@@ -60,10 +65,17 @@ class Swept:
     advanced: int
     revoked: int
     timed_out: int
+    unbound: int
+    answered: int
+    recalled: int
     unanswered: int
     ended: int
     stopped: int
     gave_way: int
+    admitted: int
+    charged: int
+    funded: int
+    closed: int
     rung: int
 
 
@@ -77,15 +89,23 @@ def sweep() -> Swept:
         advanced=_each(_stuck_runs(), _advance),
         revoked=_each(cancellation.overdue(), cancellation.revoke),
         timed_out=_each(_late_runs(), _time_out),
+        unbound=_each(errands.unbound(), errands.end_unbound),
+        answered=_each(errands.unanswered(), handing_over.heard)
+        + _each(handing_over.unwoken(), handing_over.wake),
+        recalled=_each(handing_over.unrecalled(), handing_over.recall),
         unanswered=_each(callbacks.overdue(), callbacks.time_out),
         ended=_each(timeouts.overdue(), timeouts.end),
         stopped=_each(timeouts.too_long(), timeouts.stop_attempt),
         gave_way=_each(deadlocks.found(), deadlocks.give_way),
+        charged=_each(budgeting.unverified(), budgeting.charge_unverified),
+        closed=_each(budgeting.unsettled_runs(), budgeting.close),
+        admitted=_each(holdings.next_waiting(), _admit),
+        funded=_each(budgeting.short_runs(), _advance),
         rung=_each(_unheard(), _ring_again),
     )
 
 
-def _each(found: Iterable[UUID], settle: Callable[[UUID], bool]) -> int:
+def _each(found: Iterable[Any], settle: Callable[[Any], bool]) -> int:
     """Settle every finding by itself: one that fails must not keep the others waiting."""
     settled = 0
     for pk in found:
@@ -177,6 +197,10 @@ def _stuck_runs() -> list[UUID]:
 def _advance(run_id: UUID) -> bool:
     runs.advance(run_id=run_id)
     return True
+
+
+def _admit(run_id: UUID) -> bool:
+    return runs.admit(run_id=run_id)
 
 
 def _late_runs() -> list[UUID]:

@@ -32,24 +32,30 @@ from orchestrator.runners.registry import runner_for
 from orchestrator.services import (
     answers,
     blackboard,
+    budgeting,
     callbacks,
     cancellation,
     claims,
     context,
     conversations,
+    errands,
     failures,
+    handing_over,
     proposals,
     remembered,
     runs,
+    spending,
     steps,
 )
 from orchestrator.services.beating import beat, beating
 from orchestrator.services.claims import Claim
 from orchestrator.services.definitions import definition_of
+from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
-from orchestrator.services.step_rows import agent_of
+from orchestrator.services.spending import Charged, NoBudgetError, Usage
+from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
 from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.expressions import ExpressionError
@@ -58,6 +64,8 @@ from orchestrator.workflow.inputs import places
 LONG_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
+
+NoTurn = AgentFailedError | HandedOverError
 
 _WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
@@ -76,7 +84,7 @@ class Turn:
     def is_plain(self) -> bool:
         """Whether it is an output and nothing else, so that many can be taken over at once."""
         asks = self.prepared or self.judged.route or self.goes_on or self.posts
-        return not (asks or self.result.exhibits)
+        return not (asks or self.result.exhibits or isinstance(self.result, Answered))
 
     @property
     def goes_on(self) -> bool:
@@ -91,7 +99,16 @@ def is_open(result: AgentResult) -> bool:
 
 def drive(*, step_id: UUID, worker: str) -> int:
     """Take the step's turn and those after it that become ready; return how many were taken."""
-    return drive_on(claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker))
+    return drive_on(claimed(step_id=step_id, worker=worker))
+
+
+def claimed(*, step_id: UUID, worker: str) -> Claim | None:
+    """Take the step for a turn, or return None; one that finds no budget is set aside."""
+    try:
+        return claims.claim(step_id=step_id, kind=AttemptKind.TURN, worker=worker)
+    except NoBudgetError:
+        budgeting.set_aside(step_id=step_id)
+        return None
 
 
 def drive_on(claim: Claim | None) -> int:
@@ -112,32 +129,46 @@ def take(claim: Claim) -> Claim | None:
     return None if turn is None else settle(claim, turn)
 
 
-def attempt(claim: Claim) -> Turn | AgentFailedError | None:
+def attempt(claim: Claim) -> Turn | NoTurn | None:
     """Let the agent work and return what it came to; None when the claim was lost meanwhile."""
     try:
         return _worked(claim)
-    except AgentFailedError as error:
-        return error
+    except (AgentFailedError, HandedOverError) as other:
+        return other
     except TurnLostError as lost:
         _let_go(claim, lost)
         return None
 
 
-def settle(claim: Claim, turn: Turn | AgentFailedError) -> Claim | None:
-    """Take a turn over, or write down that it failed; return the claim on the next step."""
+def settle(claim: Claim, turn: Turn | NoTurn) -> Claim | None:
+    """Take a turn over, or write down that it failed or is with another domain.
+
+    Returns the claim on the next step.
+    """
+    usage = _usage_of(turn)
     try:
         if isinstance(turn, AgentFailedError):
             return written(partial(fail, claim, turn))
         try:
+            if isinstance(turn, HandedOverError):
+                return written(partial(handing_over.settle, claim, turn))
             return written(partial(commit, claim, turn))
         except AgentFailedError as error:
+            error.usage = error.usage or usage
             return written(partial(fail, claim, error))
         except Refusal as no:
-            refused = AgentFailedError(no.code, no.detail, retryable=False)
+            refused = AgentFailedError(no.code, no.detail, retryable=False, usage=usage)
             return written(partial(fail, claim, refused))
     except TurnLostError as lost:
         _let_go(claim, lost)
+        budgeting.settle_late(claim, usage)
         return None
+
+
+def _usage_of(turn: Turn | NoTurn) -> Usage:
+    if isinstance(turn, HandedOverError):
+        return {}
+    return turn.usage if isinstance(turn, AgentFailedError) else turn.result.usage
 
 
 def _let_go(claim: Claim, lost: TurnLostError) -> None:
@@ -162,17 +193,21 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
 def take_over(claim: Claim, run: Run, turn: Turn) -> None:
     """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
     step = claims.as_taken(claim, run, not_while=RUN_ENDING)
+    errands.require(step.run)
+    if isinstance(turn.result, Answered) and turn.result.answer:
+        handing_over.accept(step, turn.result.answer)
     if turn.judged.route != "retry":
         _attach(step, turn.result)
         blackboard.post(step, turn.posts, usage=turn.result.usage)
-    outcome = _settled(step, turn)
+    outcome, usage = _settled(step, turn), turn.result.usage
     why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
     code = FAILED if why else ""
-    claims.close(claim, outcome, code=code, detail=why, usage=turn.result.usage)
+    charged = _charged(claim, step, usage, is_done=not turn.goes_on)
+    claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
-    """Write down that the attempt failed, and what becomes of the step and the run."""
+    """Write down that the attempt failed, what it cost, and what becomes of step and run."""
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
@@ -184,8 +219,15 @@ def fail(claim: Claim, error: AgentFailedError) -> Claim | None:
             code=error.code,
             detail=error.detail,
             usage=error.usage,
+            charged=_charged(claim, step, error.usage, is_done=False),
         )
         return runs.advance(run_id=claim.run_id, worker=claim.worker)
+
+
+def _charged(claim: Claim, step: Step, usage: Usage, *, is_done: bool) -> Charged:
+    return spending.settle(
+        step, claim.epoch, claim.budget, usage, seconds=claim.elapsed(), is_done=is_done
+    )
 
 
 def _settled(step: Step, turn: Turn) -> AttemptOutcome:
@@ -199,7 +241,8 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         _routed(step, turn.judged)
         return AttemptOutcome.FAILED
     if turn.result.awaits is not None:
-        steps.await_input(step, turn.result.awaits)
+        most = turn.result.awaits
+        steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
@@ -246,6 +289,14 @@ def _worked(claim: Claim) -> Turn:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
         result = _run(claim, step, _request(step, definition, plan))
+    try:
+        return _turn_of(claim, step, definition, result)
+    except AgentFailedError as error:
+        error.usage = error.usage or result.usage
+        raise
+
+
+def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResult) -> Turn:
     result, posts = blackboard.taken_out(step, definition, result)
     judged = Judged("", "") if is_open(result) else _judged(step, definition, result)
     proposal = _proposal(step, result, judged)
@@ -274,7 +325,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
-    return AgentRequest(
+    request = AgentRequest(
         run_id=str(step.run_id),
         step_path=step.place,
         agent_slug=agent.slug,
@@ -290,9 +341,12 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         outcome=step.conversation.get("outcome"),
         answer=step.conversation.get("answer"),
     )
+    return errands.as_asked(step, request)
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
+    if is_abroad(step):
+        return handing_over.ask(claim, step, request)
     runner, described = runner_for(agent_of(step).runner)
     if getattr(runner, "answers_later", False):
         request = replace(request, callback=callbacks.issued(claim))

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from orchestrator.topologies.base import Topology
 from orchestrator.topologies.centralized import Centralized
 from orchestrator.topologies.decentralized import Decentralized
+from orchestrator.topologies.federated import Federated
 
 _TOPOLOGIES: Mapping[str, Topology] = {
-    topology.name: topology for topology in (Centralized(), Decentralized())
+    topology.name: topology for topology in (Centralized(), Decentralized(), Federated())
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.patterns.base import CheckpointRule, Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
+from orchestrator.workflow.money import BudgetRule, amounts_of, rule_of
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # What every node of the file may say; all else in a block is its pattern's.
@@ -21,6 +22,7 @@ NODE_FIELDS = frozenset(
         "with",
         "context",
         "timeouts",
+        "budget",
         "checkpoint",
         "when",
         "when_skipped",
@@ -41,10 +43,12 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 
 @dataclass(frozen=True, slots=True)
 class AgentRef:
-    """Which registered agent an alias means."""
+    """Which registered agent an alias means; of another domain only under a contract."""
 
     slug: str
     version: int
+    domain: str = ""
+    contract: str = ""
 
     @classmethod
     def read(cls, text: str) -> "AgentRef":
@@ -99,6 +103,7 @@ class StepPlan:
     `mutexes` what nobody else may use while it runs, as templates,
     `when_skipped` whether it is skipped with a step that it needs. `writes` are the members of
     its output that become shared state. Once what a `pivot` does is done, nothing is undone.
+    `budget` is what a turn holds, or what a block may use, by unit.
     """
 
     id: str
@@ -121,13 +126,14 @@ class StepPlan:
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
     writes: tuple[str, ...] = ()
+    budget: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self) -> "StepPlan":
         """Return what an agent's turn within this block is, which the file does not declare.
 
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
-        alone = replace(self, pattern="", steps=(), needs=(), jumps={})
+        alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
         alone = replace(alone, checkpoint=(), on_failure="stop", on_timeout="", mutexes=())
         return replace(alone, writes=())
 
@@ -152,12 +158,24 @@ class Definition:
     max_attempts: int
     agents: Mapping[str, AgentRef]
     decisions: str
+    budget: BudgetRule
     steps: tuple[StepPlan, ...]
     plain: Mapping[str, Any]
     topology_options: Mapping[str, Any] = field(default_factory=dict)
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
+
+    @property
+    def limits_blocks(self) -> bool:
+        """Whether the budget of any block decides how the run goes on."""
+        ahead = list(self.steps)
+        while ahead:
+            step = ahead.pop()
+            if step.pattern and step.budget:
+                return True
+            ahead += step.steps
+        return False
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -210,11 +228,10 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
         deadline=duration(plain["limits"]["deadline"]),
         max_attempts=plain["limits"]["max_attempts"],
         agents={
-            alias: AgentRef.read(agent["ref"])
-            for alias, agent in plain["agents"].items()
-            if "ref" in agent
+            alias: _agent_ref(agent) for alias, agent in plain["agents"].items() if "ref" in agent
         },
         decisions=plain.get("decisions", "any"),
+        budget=rule_of(plain["budget"]),
         steps=_sequence(plain["steps"], plain["limits"]),
         plain=plain,
         topology_options=topology_options,
@@ -246,6 +263,11 @@ def _topology(plain: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         return plain, {}
     [(name, options)] = plain.items()
     return name, options
+
+
+def _agent_ref(plain: Mapping[str, Any]) -> AgentRef:
+    where = {key: plain[key] for key in ("domain", "contract") if key in plain}
+    return replace(AgentRef.read(plain["ref"]), **where)
 
 
 def micro_usd(amount: float) -> int:
@@ -311,6 +333,7 @@ def _step(
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
         writes=tuple(plain.get("writes", ())),
+        budget=amounts_of(plain.get("budget", {})),
     )
 
 

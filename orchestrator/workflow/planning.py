@@ -33,6 +33,7 @@ def _planned(step: StepPlan) -> PlannedStep:
         when_skipped=step.when_skipped,
         jumps=step.jumps,
         checkpoint=step.checkpoint if step.pattern else (),
+        budget=step.budget if step.pattern else {},
     )
 
 

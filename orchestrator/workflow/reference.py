@@ -108,7 +108,8 @@ def _kind(value: Schema, schema: Schema) -> str:
         if key in value and "properties" not in value:
             kinds = (_kind(_resolved(one, schema), schema) for one in value[key])
             return " or ".join(dict.fromkeys(kinds))
-    kind = str(value.get("type", "")) or "object"
+    kinds = value.get("type", "object")
+    kind = kinds if isinstance(kinds, str) else " or ".join(kinds)
     if kind == "array" and "items" in value:
         inner = _kind(_resolved(value["items"], schema), schema)
         return f"list of {inner}"

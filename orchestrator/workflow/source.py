@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from orchestrator.workflow.money import is_money
 from orchestrator.workflow.problems import Problem, WorkflowFileError
 
 MAX_BYTES = 256 * 1024
@@ -113,7 +114,7 @@ class _Builder:
         if isinstance(event, yaml.SequenceStartEvent):
             return self.sequence(place)
         if isinstance(event, yaml.ScalarEvent):
-            return event.value if event.style else self.plain(event)
+            return event.value if event.style or is_money(place) else self.plain(event)
         return None
 
     def measure(self, event: yaml.Event, place: Place) -> None:

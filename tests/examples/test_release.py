@@ -14,7 +14,7 @@ import pytest
 from governance.models import Effect, EffectState, Gate
 from orchestrator.demo import examples
 from orchestrator.models import Run, RunState
-from tests.examples.houses import House, gate_of, house_of
+from tests.examples.houses import House, gate_of, house_of, output_of
 from tests.factories import orchestrator as make
 from tests.factories.git import git
 from tests.factories.governance import review
@@ -109,6 +109,7 @@ def test_an_approved_release_is_what_production_serves(
     assert (run.state, run.error_detail) == (RunState.SUCCEEDED, "")
     assert both(tmp_path) == ("1.1.0", "1.1.0")
     assert comes_to(served, "1.1.0")
+    assert output_of(run, "notes") == {"notes": "# 1.1.0\n\n- Round prices"}
 
 
 def test_a_release_that_is_ill_in_production_is_rolled_back_and_the_old_one_served_again(

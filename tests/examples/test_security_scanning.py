@@ -57,6 +57,8 @@ def test_a_secret_comes_first_and_people_are_asked(house: House, tmp_path: Path)
     review(gate, house.grace)
     make.work(run)
     assert run.state == RunState.SUCCEEDED
+    first, *_ = output_of(run, "advice")["advice"]
+    assert (first["rule"], first["text"][:9]) == ("aws-access-key-id", "Revoke it")
 
 
 def test_a_report_with_a_secret_that_people_reject_does_not_stand(

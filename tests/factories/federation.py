@@ -4,6 +4,7 @@ The house is the caller. In `elsewhere`, Olga signs, reviews and operates beside
 its agents and Rosa sponsors them.
 """
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,14 +12,14 @@ from typing import Any
 
 from audit.services.events import recording
 from governance.contract_terms import Terms
-from governance.models import Agent, Contract, Domain, Person
+from governance.models import Agent, Contract, Domain, Person, Receipt
 from governance.selectors.clock import database_now
 from governance.services import contracts, domains
 from tests.factories import governance as make
 from tests.factories.governance import House
 
 NAME = "ledgers"
-SIGNATORY = ("review_gates", "operate_runs", "sign_contracts")
+SIGNATORY = ("review_gates", "operate_runs", "register_agents", "sign_contracts")
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,17 @@ def agent(ally: Alliance, slug: str = "bob", **fields: Any) -> Agent:
     """Register an agent of the callee."""
     return make.agent(
         ally.callee, ally.pete, ally.rosa, slug=slug, name=slug.capitalize(), **fields
+    )
+
+
+def spent(ally: Alliance, holder: Domain, micro_usd: int) -> None:
+    """Let one side hold a receipt over work that cost so much."""
+    Receipt.objects.create(
+        contract=ally.contract,
+        holder=holder,
+        message=secrets.token_hex(32),
+        spent_micro_usd=micro_usd,
+        body={},
+        digest="0" * 64,
+        signature="",
     )

@@ -16,6 +16,8 @@ from tests.factories import governance
 
 TESTER = Actor.system("test")
 WORKER = "test:1"
+# What a run in a test may use: more than it needs.
+BUDGET = {"usd": "100.00", "tokens": 10_000_000}
 
 
 def agent(home: governance.House, slug: str, **config: Any) -> Agent:
@@ -47,6 +49,7 @@ def document(*steps: Mapping[str, Any], **fields: Any) -> str:
             "inputs": {"type": "object"},
             "success": ["true"],
             "limits": {"deadline": "1h", "max_attempts": 3},
+            "budget": BUDGET,
             "agents": aliases,
             "steps": list(steps),
             **fields,

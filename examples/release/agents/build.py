@@ -6,14 +6,17 @@ it again and compare; the SHA-256 is all that is handed on.
 
 import hashlib
 import io
+import json
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from baton import Result, Work, findings, hold
-from repository import Unusable, open_snapshot
+from repository import Snapshot, Unusable, open_snapshot, readable
 
 MODES = {"100644": 0o644, "100755": 0o755}
+MOST_CHANGES = 100
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -32,9 +35,22 @@ def build(work: Work) -> Result:
         "artifact": packed(files, {name: head.split()[0] for head, name in modes}),
         "version": version_in(files),
     }
-    output |= made
+    output |= {**made, "changes": changes(snapshot, work)}
     reason = f"Version {made['version']} is built"
     return Result(output, "test", reason, made, [findings("Build", [], **output)])
+
+
+def changes(snapshot: Snapshot, work: Work) -> list[str]:
+    """Return the subjects of the commits that are not in production yet, newest first."""
+    current = (Path(work.inputs["production"]) / "current").resolve()
+    try:
+        since = json.loads(current.with_name(f"{current.name}.json").read_text())["commit"]
+        said = snapshot.git(
+            "log", f"--max-count={MOST_CHANGES}", "--format=%s", snapshot.head, f"^{since}"
+        )
+    except (OSError, ValueError, KeyError, Unusable):
+        return []
+    return readable(said).splitlines()
 
 
 def uncompiled(files: Mapping[str, bytes]) -> Iterator[dict[str, object]]:

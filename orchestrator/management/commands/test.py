@@ -45,6 +45,7 @@ def _parser(program: str) -> ArgumentParser:
     parser.add_argument("--lint", action="store_true", help="format, lint, types, imports first")
     parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, from a wheel")
     parser.add_argument("--e2e", action="store_true", help="also drive a real browser")
+    parser.add_argument("--slow", action="store_true", help="also what takes long")
     parser.add_argument("--all", action="store_true", help="everything, on both databases")
     return parser
 
@@ -55,11 +56,12 @@ def _run(own: Namespace, rest: list[str]) -> int:
     parallel = (
         [] if any(word.startswith("-n") for word in rest) else ["-n", "auto", "--dist", "loadfile"]
     )
-    browser = ["--e2e"] if own.e2e or own.all else []
     if own.all:
-        code = _pytest([*parallel, "--postgres", *rest])
-        return code or _pytest([*parallel, *browser, *rest])
-    return _pytest([*parallel, *browser, *(["--postgres"] if own.postgres else []), *rest])
+        # What uses no database has the same outcome on both, so it runs once.
+        code = _pytest([*parallel, "--slow", "--postgres", "--database-only", *rest])
+        return code or _pytest([*parallel, "--slow", "--e2e", *rest])
+    chosen = [f"--{name}" for name in ("slow", "e2e", "postgres") if getattr(own, name)]
+    return _pytest([*parallel, *chosen, *rest])
 
 
 def _lints() -> bool:

@@ -37,6 +37,24 @@ def agents_are_used(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
             yield source.problem(("agents", alias), f"agent {alias!r} is not used by any step")
 
 
+def other_domains_are_bound(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
+    """Yield every agent of another domain that nothing lets the file ask."""
+    topology = source.value.get("topology", "centralized")
+    for alias, agent in source.value["agents"].items():
+        if "contract" in agent and "domain" not in agent:
+            message = f"agent {alias!r} has a contract and no domain to be asked under it"
+            yield source.problem(("agents", alias, "contract"), message)
+        if "domain" not in agent:
+            continue
+        place = ("agents", alias, "domain")
+        if topology != "federated":
+            message = f"agent {alias!r} is of another domain; that needs topology: federated"
+            yield source.problem(place, message)
+        if "contract" not in agent:
+            message = f"agent {alias!r} is of another domain; that needs a contract"
+            yield source.problem(place, message)
+
+
 def alias_means_one_thing(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
     """Yield every alias that asks for capabilities and names somebody, or asks for nobody."""
     for alias, agent in source.value["agents"].items():
@@ -59,6 +77,9 @@ def ids_are_unique(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
             yield source.problem((*node.place, "id"), f"step id {name!r} is used twice")
         if name == "do" and not is_do:
             yield source.problem((*node.place, "id"), "'do' is what a foreach does, not an id")
+        if name == "undo":
+            message = "'undo' is where a run keeps what it undoes, not an id"
+            yield source.problem((*node.place, "id"), message)
         seen[name] += 1
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from orchestrator.workflow.checks import (
     blocks,
     conditions,
+    money,
     names,
     order,
     peers,
@@ -22,6 +23,7 @@ NodeCheck = Callable[[Source, Node], Iterator[Problem]]
 OF_FILES: Sequence[FileCheck] = (
     names.inputs_are_a_schema,
     names.agents_are_used,
+    names.other_domains_are_bound,
     names.alias_means_one_thing,
     names.ids_are_unique,
     peers.peers_can_bid,
@@ -49,6 +51,7 @@ OF_NODES: Sequence[NodeCheck] = (
     blocks.agents_are_known,
     blocks.turns_end,
     blocks.limits_are_kept,
+    money.budget_fits,
 )
 WARNINGS: Sequence[FileCheck] = (
     simplicity.one_step_is_enough,

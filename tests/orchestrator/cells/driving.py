@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from governance.models import Agent, Contract
 from orchestrator.models import Run, Step
 from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat, Proposal
 from orchestrator.runners.registry import runners
 from orchestrator.services import execution, turns
-from tests.factories import governance
+from tests.factories import federation, governance
 from tests.factories import orchestrator as make
+from tests.factories.federation import Alliance
 from tests.factories.orchestrator import WORKER
 from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS, PEERS, TOPOLOGIES
 from tests.orchestrator.cells.player import answer, proposals
@@ -64,11 +66,21 @@ def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
         )
 
 
+def bob_abroad(home: governance.House, runner: str = PLAYER, **config: Any) -> Alliance:
+    """Let Bob of these files be an agent of the other domain."""
+    ally = federation.allied(home)
+    federation.agent(ally, "bob", runner=runner, runner_config=config)
+    return ally
+
+
 def begun(
     home: governance.House, pattern: str, topology: str = "centralized", **fields: Any
 ) -> Run:
     """Start a run of the file for a pattern, under a topology."""
     steps = FILES[pattern]()
+    if topology == "federated" and not Contract.objects.exists():
+        bob = Agent.objects.get(domain=home.domain, slug="bob")
+        bob_abroad(home, bob.runner, **bob.runner_config)
     fields = {**TOPOLOGIES[topology](agents_of(steps)), **fields}
     return make.start(make.workflow(home, *steps, **fields), home.ines, INPUTS)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.factories.orchestrator import step
+from tests.orchestrator.federating import ABROAD
 
 TURN = {"start_to_close": "30s"}
 AGENTS = ("ann", "bob", "cid")
@@ -117,9 +118,16 @@ def _as_named(names: Sequence[str]) -> dict[str, Any]:
     return {"agents": {name: {"ref": f"{name}@1"} for name in names}}
 
 
+def _with_bob_abroad(names: Sequence[str]) -> dict[str, Any]:
+    """Return a file's fields where Bob is an agent of another domain, under a contract."""
+    here = _as_named([name for name in names if name != "bob"])["agents"]
+    return {"topology": "federated", "agents": {**here, "bob": ABROAD}}
+
+
 TOPOLOGIES: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {
     "centralized": _as_named,
     "decentralized": _by_peers,
+    "federated": _with_bob_abroad,
 }
 CELLS = [(pattern, topology) for pattern in FILES for topology in TOPOLOGIES]
 INPUTS = {"modules": ["a", "b", "c", "d", "e"]}

@@ -5,8 +5,9 @@ import pytest
 from orchestrator.models import Run
 from orchestrator.selectors.replays import Replayed, replay
 from tests.factories.governance import House
-from tests.orchestrator.cells.driving import begun, worked_off
+from tests.orchestrator.cells.driving import begun
 from tests.orchestrator.cells.files import CELLS
+from tests.orchestrator.federating import worked_off
 
 
 def places(run: Run) -> list[str]:

@@ -11,7 +11,7 @@ from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services.sweep import sweep
 from tests.factories.governance import House
 from tests.harness.workers import Workers
-from tests.orchestrator.cells.driving import PLAYER, begun, cast
+from tests.orchestrator.cells.driving import PLAYER, begun, bob_abroad, cast
 from tests.orchestrator.kill import points
 
 PATIENCE_SECONDS = 90
@@ -58,6 +58,7 @@ class Arena:
         """Register everybody, and start the worker."""
         places = sorted({place for both in PLACES.values() for place in both})
         cast(self.home, PLAYER, places=places, ledger=str(self.ledger))
+        bob_abroad(self.home, PLAYER, places=["turn"], ledger=str(self.ledger))
         self.workers.start("work")
 
     def play(self, cell: Cell, *, fatal: int = 0) -> Played:
@@ -113,15 +114,22 @@ def check(undisturbed: Played, killed: Played) -> None:
     assert killed.effects == undisturbed.effects
     assert killed.lines == undisturbed.lines
     assert killed.calls <= undisturbed.calls + 1, "a tool was called for what it had done"
-    assert repeated(killed.run) == []
-    outcome = replay(killed.run.pk)
-    assert isinstance(outcome, Replayed), outcome
+    for run in with_errands(killed.run):
+        assert repeated(run) == []
+        outcome = replay(run.pk)
+        assert isinstance(outcome, Replayed), outcome
 
 
 def effects_of(run: Run) -> list[tuple[str, str]]:
-    """Return the run's effects without what is different in every run."""
-    effects = Effect.objects.filter(run_id=run.pk).values_list("action__step_path", "state")
-    return sorted(effects)
+    """Return the effects, in both domains, without what is different in every run."""
+    everywhere = [each.pk for each in with_errands(run)]
+    effects = Effect.objects.filter(run_id__in=everywhere)
+    return sorted(effects.values_list("action__step_path", "state"))
+
+
+def with_errands(run: Run) -> list[Run]:
+    """Return the run, and those that another domain did for it."""
+    return [run, *Run.objects.filter(errand__step__run=run)]
 
 
 def repeated(run: Run) -> list[str]:

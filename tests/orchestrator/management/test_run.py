@@ -194,6 +194,7 @@ agents:
 steps:
   - {id: write, agent: clerk, timeouts: {start_to_close: 1m}}
   - {id: haunt, agent: ghost, timeouts: {start_to_close: 1m}}
+budget: {usd: 1.00, tokens: 100000}
 """
 
 

@@ -7,17 +7,17 @@ from django.urls import reverse
 from tests.factories.governance import House
 from tests.orchestrator.cells.conftest import home
 from tests.orchestrator.cells.driving import begun, worked_off
-from tests.orchestrator.cells.files import FILES
+from tests.orchestrator.cells.files import CELLS
 
 __all__ = ["home"]
 
 
-@pytest.mark.parametrize("pattern", FILES)
+@pytest.mark.parametrize(("pattern", "topology"), CELLS)
 def test_a_run_with_blocks_is_shown_under_way_and_at_its_end(
-    home: House, client: Client, pattern: str
+    home: House, client: Client, pattern: str, topology: str
 ) -> None:
     client.force_login(home.grace)
-    run = begun(home, pattern)
+    run = begun(home, pattern, topology)
     for shown in (run, worked_off(run)):
         page = client.get(reverse("run", args=[shown.pk]))
         assert page.status_code == 200
@@ -27,12 +27,12 @@ def test_a_run_with_blocks_is_shown_under_way_and_at_its_end(
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("pattern", FILES)
+@pytest.mark.parametrize(("pattern", "topology"), CELLS)
 def test_a_workflow_with_blocks_is_shown_with_everybody_who_works_in_them(
-    home: House, client: Client, pattern: str
+    home: House, client: Client, pattern: str, topology: str
 ) -> None:
     client.force_login(home.grace)
-    run = begun(home, pattern)
+    run = begun(home, pattern, topology)
     page = client.get(reverse("workflow", args=[run.workflow_id]))
     assert page.status_code == 200
     assert "Ann" in page.content.decode()

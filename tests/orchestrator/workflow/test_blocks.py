@@ -19,6 +19,7 @@ version: 1.0.0
 inputs: {type: object}
 success: ["true"]
 limits: {deadline: 1h, max_attempts: 3, max_rounds: 4, max_parallel: 8}
+budget: {usd: 1.00, tokens: 100000}
 agents:
   ann: {ref: ann@1}
   bob: {ref: bob@1}

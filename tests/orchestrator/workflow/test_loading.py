@@ -35,6 +35,20 @@ def test_the_sample_is_read() -> None:
     assert [rule.route for rule in definition.step("style").checkpoint] == ["stop", "postpone"]
 
 
+def test_money_is_never_a_float() -> None:
+    text = changed("usd: 12.00", "usd: 0.29").replace("reserve_usd: 1.50", "reserve_usd: '0.07'")
+    rule = parse(text, "review.yaml").budget
+    assert rule.caps == {"micro_usd": 290_000, "tokens": 2_000_000}
+    assert (rule.reserve, rule.alerts, rule.on_exhausted) == (70_000, (50, 80, 100), "escalate")
+
+
+def test_only_budgets_of_the_file_and_its_nodes_are_money() -> None:
+    text = changed('note: "Look at', 'budget: {usd: 0.5}, note: "Look at')
+    step = parse(text, "review.yaml").step("style")
+    assert step.arguments is not None
+    assert step.arguments["budget"] == {"usd": 0.5}
+
+
 def test_a_definition_reads_back_the_same_from_what_is_stored() -> None:
     definition = parse(SAMPLE, "review.yaml")
     assert from_plain(definition.plain) == definition
@@ -50,6 +64,12 @@ def test_a_definition_reads_back_the_same_from_what_is_stored() -> None:
         ("max_attempts: 3", "max_attempts: three", "limits.max_attempts: "),
         ("max_attempts: 3", "max_attempts: 4", "limits.max_attempts: 4 is greater"),
         ("deadline: 6h", "deadline: 6 hours", "limits.deadline: "),
+        ("usd: 12.00, tokens", "tokens", "'usd' is missing in budget"),
+        ("usd: 12.00", "usd: 12.0000001", "budget.usd: "),
+        ("usd: 12.00", "usd: -1", "budget.usd: "),
+        ("usd: 12.00", "usd: .inf", "budget.usd: "),
+        ("tokens: 2000000", "tokens: 1.5", "budget.tokens: 1.5 is not of type"),
+        ("usd: 12.00", "usd: 12.00, on_exhausted: approve", "budget.on_exhausted: "),
         ("version: 1.2.0", "version: 1.2", "version: 1.2 is not of type"),
         ("api: countersign.dev/workflow/v1", "api: v2", "api: "),
         ("    agent: security\n", "    agent: sekurity\n", "unknown agent 'sekurity'"),

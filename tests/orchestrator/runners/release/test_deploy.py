@@ -127,6 +127,18 @@ def test_a_release_that_was_only_half_laid_down_is_laid_down_anew(
     assert not (target / "current" / "junk").exists()
 
 
+def test_a_worker_that_died_between_laying_down_and_switching_is_followed_by_one_that_switches(
+    shop: Path, target: Path
+) -> None:
+    wanted = arguments(shop, target)
+    pins = tool.collect(wanted).pins
+    tool.perform(wanted, pins, effect_key=KEY, fence=1)
+    (target / "current").unlink()
+    assert tool.probe(wanted, pins, effect_key=KEY) is None
+    tool.perform(wanted, pins, effect_key=KEY, fence=2)
+    assert served(target) == 'VERSION = "1.0.0"\n'
+
+
 def test_the_undo_brings_the_release_before_back_and_repeating_it_changes_nothing(
     shop: Path, target: Path
 ) -> None:

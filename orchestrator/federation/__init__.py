@@ -1,0 +1,1 @@
+"""How work reaches another domain: a seam, and the way within one instance."""

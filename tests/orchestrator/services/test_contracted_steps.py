@@ -1,0 +1,193 @@
+"""Without a contract that binds at every moment of a step, nothing happens in the other domain."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from audit.models import Event
+from governance.models import Contract, Effect, Gate, Receipt
+from governance.refusals import Invalid
+from governance.services import contracts
+from orchestrator.models import Run
+from orchestrator.services import (
+    handing_over,
+    resumption,
+)
+from orchestrator.services.sweep import sweep
+from tests.factories import federation as make_ally
+from tests.factories import governance
+from tests.factories import orchestrator as make
+from tests.factories.federation import Alliance
+from tests.factories.governance import lines_in
+from tests.factories.orchestrator import step, step_of
+from tests.orchestrator.federating import (
+    agents,
+    child_of,
+    nothing_happened_elsewhere,
+    replays,
+    started,
+    worked_off,
+)
+from tests.orchestrator.services.proposing import append
+
+
+@pytest.fixture
+def ally(db: None, tmp_path: Path) -> Alliance:
+    return make_ally.allied(governance.house(tmp_path))
+
+
+def test_data_that_the_contract_does_not_cover_is_not_handed_over(ally: Alliance) -> None:
+    agents(ally)
+    state = {"n": {"type": {}, "reducer": "replace", "classification": "restricted"}}
+    asked = step("second", "bob", context=["state.n"])
+    run = started(ally, step("first", "ann", writes=["n"]), asked, state=state)
+    make.work(run)
+    second = step_of(run, "second")
+    assert (second.error_code, "restricted" in second.error_detail) == ("contract", True)
+    assert nothing_happened_elsewhere(ally)
+
+
+@pytest.mark.parametrize("when", ["draft", "revoked", "expired", "missing", "other_agent"])
+def test_without_a_contract_that_binds_a_run_does_not_start(ally: Alliance, when: str) -> None:
+    agents(ally)
+    fields: dict[str, Any] = {}
+    if when == "revoked":
+        contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
+    elif when == "expired":
+        Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
+    elif when == "draft":
+        Contract.objects.filter(pk=ally.contract.pk).update(state="draft")
+    else:
+        ref = "eve@1" if when == "other_agent" else "bob@1"
+        name = "nothing" if when == "missing" else make_ally.NAME
+        abroad = {"ref": ref, "domain": "elsewhere", "contract": name}
+        fields["agents"] = {"ann": {"ref": "ann@1"}, "bob": abroad}
+    with pytest.raises(Invalid) as no:
+        started(ally, **fields)
+    assert no.value.code == "contract"
+    assert no.value.extra["errors"][0]["pointer"] == "/agents/bob/contract"
+    assert not Run.objects.exists()
+
+
+def revoked(ally: Alliance) -> None:
+    contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
+
+
+def expired(ally: Alliance) -> None:
+    Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
+
+
+def forged(ally: Alliance) -> None:
+    body = {**ally.contract.body, "budget_cap_micro_usd": 10**12}
+    Contract.objects.filter(pk=ally.contract.pk).update(body=body)
+
+
+def exceeded(ally: Alliance) -> None:
+    for holder in (ally.home.domain, ally.callee):
+        make_ally.spent(ally, holder, 1_000_000)
+
+
+def widened(ally: Alliance) -> None:
+    bob = ally.callee.agents.get(slug="bob")
+    bob.grants.create(scope="merge:repo/*", granted_by=ally.olga)
+
+
+ENDS = [revoked, expired, forged, exceeded, widened]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_contract_that_binds_no_more_fails_the_step_before_anything_happens_elsewhere(
+    ally: Alliance, end: Callable[[Alliance], None]
+) -> None:
+    agents(ally)
+    run = started(ally)
+    end(ally)
+    before = Event.objects.filter(domain_id=str(ally.callee.pk)).count()
+    make.work(run)
+    second = step_of(run, "second")
+    assert (second.state, second.error_code) == ("failed", "contract")
+    assert run.state == "failed"
+    assert not Run.objects.filter(domain=ally.callee).exists()
+    assert Event.objects.filter(domain_id=str(ally.callee.pk)).count() == before
+    assert replays(run)
+
+
+@pytest.mark.parametrize("end", [revoked, expired, forged])
+def test_an_answer_is_not_taken_over_once_the_contract_binds_no_more(
+    ally: Alliance, end: Callable[[Alliance], None]
+) -> None:
+    agents(ally, output={"by": "bob"})
+    run = started(ally)
+    make.drive(run, "first")
+    make.work(child_of(run))
+    end(ally)
+    worked_off(run)
+    second = step_of(run, "second")
+    assert (second.state, second.error_code, second.output) == ("failed", "contract", {})
+    assert not Receipt.objects.filter(holder=ally.home.domain).exists()
+    assert replays(run)
+
+
+def test_a_contract_revoked_between_answer_and_commit_is_found_at_commit(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents(ally)
+    run = started(ally)
+    make.drive(run, "first")
+    make.work(child_of(run))
+    sweep()
+    plain = handing_over.ask
+
+    def slowly(*args: Any) -> Any:
+        answered = plain(*args)
+        revoked(ally)
+        return answered
+
+    monkeypatch.setattr(handing_over, "ask", slowly)
+    make.drive(run, "second")
+    second = step_of(run, "second")
+    assert (second.state, second.error_code) == ("failed", "contract")
+    assert not Receipt.objects.filter(holder=ally.home.domain).exists()
+
+
+def test_an_action_that_the_contract_does_not_name_is_not_proposed(
+    db: None, tmp_path: Path
+) -> None:
+    ally = make_ally.allied(governance.house(tmp_path), actions=[])
+    agents(ally, proposals=[append(ally.home.open)])
+    run = worked_off(started(ally))
+    assert step_of(child_of(run), "turn").error_code == "contract"
+    assert (step_of(run, "second").state, run.state) == ("escalated", "escalated")
+    assert lines_in(ally.home.open) == 0
+    assert not Effect.objects.exists()
+
+
+def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    governance.review(Gate.objects.get(), ally.olga)
+    child = child_of(run)
+    resumption.resume(gate_id=Gate.objects.get().pk)
+    revoked(ally)
+    make.work(child)
+    assert (child.state, child.error_code) == ("failed", "contract")
+    assert lines_in(ally.home.guarded) == 0
+    assert not Effect.objects.exists()
+    worked_off(run)
+    assert (run.state, step_of(run, "second").error_code) == ("failed", "contract")
+
+
+def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:
+    agents(ally, proposals=[append(ally.home.guarded)])
+    run = worked_off(started(ally))
+    revoked(ally)
+    assert sweep().unbound == 1
+    child = child_of(run)
+    assert (child.state, child.error_code) == ("failed", "contract")
+    assert Gate.objects.get().state == "cancelled"
+    worked_off(run)
+    assert run.state == "failed"
+    assert replays(run)

@@ -17,6 +17,7 @@ WORDS = {
     "cross_domain": gettext_noop("It reaches into another domain."),
     "protected_branch": gettext_noop("The target branch is protected."),
     "checkpoint_not_met": gettext_noop("What a checkpoint asks for did not hold."),
+    "workflow_gate": gettext_noop("The workflow asks people to agree to this step."),
     "supplied_output": gettext_noop("A person supplied the output instead of the agent."),
     "unsigned_commits": gettext_noop("Commits are not signed by somebody known."),
     "no_linked_issue": gettext_noop("No commit names an issue."),

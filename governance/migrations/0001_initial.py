@@ -187,6 +187,7 @@ class Migration(migrations.Migration):
                 ('digest', models.CharField(db_index=True, max_length=64)),
                 ('sentence', models.CharField(max_length=400)),
                 ('compensation', models.JSONField(default=dict)),
+                ('demands', models.JSONField(blank=True, default=dict)),
                 ('rationale', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('on_behalf_of', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -17,7 +17,8 @@ class Action(models.Model):
     agent, on whose behalf, tool and its schema digest, arguments, pins (what must not have
     changed when it runs) and environment. `run_id`, `step_path` and `index` (its place among
     the step's actions) say where it came from; `sentence` and `compensation` are what it does
-    and its undo, as the tool's adapter described them when the action was proposed.
+    and its undo, as the tool's adapter described them when the action was proposed. `demands`
+    names people whom the proposal itself asks to agree, beside those whom policy asks.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -35,6 +36,7 @@ class Action(models.Model):
     digest = models.CharField(max_length=64, db_index=True)
     sentence = models.CharField(max_length=400)
     compensation = models.JSONField(default=dict)
+    demands = models.JSONField(default=dict, blank=True)
     rationale = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -43,6 +43,16 @@ class Obligations:
         }
 
 
+def demanded(said: Mapping[str, Any]) -> Obligations:
+    """Read what a proposal asks for beside policy, as an action keeps it."""
+    within = said.get("decide_within_seconds")
+    return Obligations(
+        seats=tuple(sorted((group, said["quorum"]) for group in said["groups"])),
+        distinct_from=tuple(sorted(said.get("distinct_from", ()))),
+        decide_within=None if within is None else timedelta(seconds=within),
+    )
+
+
 def join(many: Iterable[Obligations]) -> Obligations:
     """Return what satisfies all of `many` at once."""
     return reduce(_both, many, Obligations())

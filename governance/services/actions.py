@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -42,6 +42,7 @@ ENVELOPE_VERSION = 1
 MOST_FACT_BYTES = 1_000_000
 SENTENCE_LENGTH = 400
 RATIONALE_LENGTH = 10_000
+_NO_DEMANDS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Prepared:
     run_id: uuid.UUID | None = None
     step_path: str = ""
     index: int = 0
+    demands: Mapping[str, Any] = field(default_factory=dict)
 
     def envelope(self) -> dict[str, Any]:
         """Return what the action means, and nothing else: its digest is what people approve."""
@@ -99,8 +101,12 @@ def prepare(
     run_id: uuid.UUID | None = None,
     step_path: str = "",
     index: int = 0,
+    demands: Mapping[str, Any] = _NO_DEMANDS,
 ) -> Prepared:
     """Check the arguments and collect what is true now. Does I/O, so never in a transaction.
+
+    `demands` names people who have to agree even where policy asks nobody: groups, quorum,
+    distinct_from, decide_within_seconds.
 
     Raises Forbidden `agent_not_active`, Invalid `unknown_tool`, `invalid_arguments` (with JSON
     pointers) or `fact_unavailable`, and Refusal `tool_changed`.
@@ -124,6 +130,7 @@ def prepare(
             run_id=run_id,
             step_path=step_path,
             index=index,
+            demands=demands,
         )
 
 
@@ -153,6 +160,7 @@ def prepare_again(*, action: Action, delta: bool) -> Prepared:
             run_id=action.run_id,
             step_path=action.step_path,
             index=action.index,
+            demands=action.demands,
         )
         unmoved = facts.pins == action.envelope["pins"]
         return again if unmoved else _moved(again, action, delta=delta)
@@ -252,6 +260,7 @@ def _written(prepared: Prepared, rationale: str) -> Action:
         digest=digest(envelope),
         sentence=_cut(prepared.sentence),
         compensation=dict(prepared.compensation),
+        demands=dict(prepared.demands),
         rationale=rationale.replace("\0", "")[:RATIONALE_LENGTH],
     )
     record(

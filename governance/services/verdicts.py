@@ -18,6 +18,7 @@ from governance.policy.evaluate import (
     PolicyVerdict,
     evaluate,
 )
+from governance.policy.obligations import demanded, join
 from governance.selectors.clock import database_now
 from governance.selectors.eligibility import can_be_staffed
 from governance.services import bundles
@@ -44,10 +45,19 @@ def judge(action: Action, cedar_action: str, facts: Facts) -> Judgement:
     if active is None:
         return Judgement(None, document, PolicyVerdict("deny", ("no_policy",)))
     bundle, compiled = active
-    verdict = evaluate(compiled, document)
+    verdict = _tightened(evaluate(compiled, document), action.demands)
     if verdict.outcome == "require_approval" and not can_be_staffed(action, verdict.obligations):
         verdict = replace(verdict, outcome="deny", reasons=("unsatisfiable_quorum",))
     return Judgement(bundle, document, verdict)
+
+
+def _tightened(verdict: PolicyVerdict, demands: Mapping[str, Any]) -> PolicyVerdict:
+    """Return the verdict with what the proposal demands; it can only ask more people."""
+    if not demands or verdict.outcome == "deny":
+        return verdict
+    asked = join([verdict.obligations, demanded(demands)])
+    reasons = tuple(sorted({*verdict.reasons, "workflow_gate"}))
+    return replace(verdict, outcome="require_approval", reasons=reasons, obligations=asked)
 
 
 def keep(*, action: Action, judgement: Judgement) -> Verdict:

@@ -12,7 +12,8 @@ class Message:
     `contract` is the digest of the contract it is asked under, `agent` is `slug@version` of the
     callee, `on_behalf_of` the opaque id of who started the caller's run. `is_judged` says that
     the caller's pattern judges the answer itself. `deadline` and `start_to_close` are durations
-    such as 30m. `data_classes` are those of everything in `inputs`, `context` and `task`.
+    such as 30m, `budget` is what the turn may use at most, by unit. `data_classes` are those of
+    everything in `inputs`, `context` and `task`.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Message:
     task: Mapping[str, Any]
     is_judged: bool
     data_classes: Sequence[str]
+    budget: Mapping[str, int]
     deadline: str
     start_to_close: str
     max_attempts: int

@@ -216,6 +216,10 @@ class Migration(migrations.Migration):
             model_name='step',
             index=models.Index(condition=models.Q(('state', 'running')), fields=['lease_expires_at'], name='orchestrator_step_leases'),
         ),
+        migrations.AddIndex(
+            model_name='step',
+            index=models.Index(condition=models.Q(('state__in', ['backoff', 'awaiting_input'])), fields=['not_before'], name='orchestrator_step_rests'),
+        ),
         migrations.AddConstraint(
             model_name='step',
             constraint=models.UniqueConstraint(fields=('run', 'path', 'iteration'), name='orchestrator_step_once'),

@@ -185,6 +185,11 @@ class Step(models.Model):
                 condition=Q(state="running"),
                 name="orchestrator_step_leases",
             ),
+            models.Index(
+                fields=["not_before"],
+                condition=Q(state__in=["backoff", "awaiting_input"]),
+                name="orchestrator_step_rests",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes, digest
@@ -21,7 +21,16 @@ from governance.selectors import binding
 from governance.services import receipts
 from governance.services.receipts import FEDERATION, Origin, Result
 from orchestrator.federation.transport import Answer, Message
-from orchestrator.models import RUN_FINAL, Errand, Run, RunState, Step, StepState, Workflow
+from orchestrator.models import (
+    RUN_FINAL,
+    Attempt,
+    Errand,
+    Run,
+    RunState,
+    Step,
+    StepState,
+    Workflow,
+)
 from orchestrator.runners.base import AgentFailedError, AgentRequest
 from orchestrator.services import cancellation, crossing, rollback, runs, workflows
 from orchestrator.workflow.plain_json import as_stored
@@ -157,8 +166,9 @@ def as_asked(step: Step, request: AgentRequest) -> AgentRequest:
 
 
 def spent_on(run: Run) -> int:
-    """Return what the run cost, in micro-USD."""
-    return 0
+    """Return what the attempts of the run were charged, in micro-USD."""
+    spent = Attempt.objects.filter(step__run=run).aggregate(spent=Sum("cost_micro_usd"))["spent"]
+    return int(spent or 0)
 
 
 def _known(key: str) -> Errand | None:
@@ -207,6 +217,7 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         "inputs": {"type": "object"},
         "success": ["true"],
         "limits": {"deadline": message.deadline, "max_attempts": message.max_attempts},
+        "budget": _budget(contract, message),
         "agents": {"worker": {"ref": message.agent}},
         "steps": [turn],
     }
@@ -219,6 +230,14 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         git_commit="",
         actor=FEDERATION,
     )
+
+
+def _budget(contract: Contract, message: Message) -> dict[str, Any]:
+    """Return what the turn may use: what the caller grants it, and never more than the cap."""
+    granted = {unit: amount for unit, amount in message.budget.items() if unit != "micro_usd"}
+    most = min(message.budget["micro_usd"], contract.body["budget_cap_micro_usd"])
+    dollars, rest = divmod(most, 1_000_000)
+    return {"usd": f"{dollars}.{rest:06d}", **granted, "on_exhausted": "stop"}
 
 
 def _begin(contract: Contract, message: Message, run: Run) -> None:

@@ -231,6 +231,7 @@ def _message(errand: Errand, step: Step, request: AgentRequest) -> Message:
         task=request.task,
         is_judged=answers.is_judged_by_its_block(step, definition),
         data_classes=crossing.classes_of(step, definition),
+        budget={**definition.budget.caps, **definition.step(step.path).budget},
         deadline=str(definition.plain["limits"]["deadline"]),
         start_to_close=_seconds(request.deadline),
         max_attempts=definition.max_attempts,

@@ -15,6 +15,7 @@ from governance.models import Agent, Domain, Lifecycle
 from governance.refusals import Invalid, Refusal
 from governance.selectors import binding
 from orchestrator.models import Workflow
+from orchestrator.services import guards
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.selection import Filled, fill, pinned, refs_of
 from orchestrator.services.step_rows import Planned
@@ -51,6 +52,7 @@ def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOT
     complete = _checked(definition, inputs)
     filled = fill(workflow.domain_id, definition)
     agents = _agents(workflow, refs_of(definition, pinned(filled)))
+    guards.check(workflow, definition, agents)
     laid_out = _laid_out(definition, agents)
     said = brief.as_json()
     asked = digest({"inputs": complete, **said} if said else complete)

@@ -84,6 +84,8 @@ def _places(refusal: Refusal) -> Iterator[tuple[Place, str]]:
         parts = [unescaped(part) for part in error["pointer"].split("/")[1:]]
         if refusal.code == "no_agent":
             yield tuple(parts), _("nobody can fill the slot: %(why)s") % {"why": error["detail"]}
+        elif refusal.code == "unfit_workflow":
+            yield tuple(parts), error["detail"]
         elif refusal.code == "unknown_agent":
             message = _("no active agent is registered as %(ref)s") % {"ref": error["detail"]}
             yield tuple(parts), message

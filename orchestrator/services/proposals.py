@@ -14,7 +14,7 @@ from governance.services import actions
 from governance.services.actions import Prepared, Proposed
 from orchestrator.models import Step
 from orchestrator.runners.base import AgentFailedError, Proposal
-from orchestrator.services import errands, steps
+from orchestrator.services import errands, guards, steps
 from orchestrator.services.voices import voice_of
 
 MOST_PROPOSALS = 6
@@ -40,10 +40,10 @@ def prepare(step: Step, proposal: Proposal) -> Prepared:
     The action's index counts what the step proposed before, so that a repeated attempt prepares
     the same action. Raises AgentFailedError for what governance refuses.
     """
-    index = _next_index(step)
+    index, guard = _next_index(step), guards.guard_of(step, proposal.tool)
     with _refusals_fail():
         errands.require(step.run, tool_slug=proposal.tool)
-        return actions.prepare(
+        prepared = actions.prepare(
             agent=voice_of(step),
             tool_slug=proposal.tool,
             arguments=proposal.arguments,
@@ -51,7 +51,10 @@ def prepare(step: Step, proposal: Proposal) -> Prepared:
             run_id=step.run_id,
             step_path=step.place,
             index=index,
+            demands=guards.demands_of(step, guard),
         )
+    guards.refuse_without_undo(guard, prepared)
+    return prepared
 
 
 def prepare_again(step: Step) -> Again:

@@ -8,7 +8,7 @@ from audit.services.events import recording
 from governance.models import Gate, GateState, Verb
 from orchestrator.models import Step, StepState
 from orchestrator.runners import supply
-from orchestrator.services import runs, steps, supplying
+from orchestrator.services import guards, runs, steps, supplying
 
 _CODES = {
     GateState.REJECTED: "gate_rejected",
@@ -53,6 +53,8 @@ def _moved(step: Step, gate: Gate) -> bool:
         return False
     if gate.action.tool_id == supply.SLUG:
         # It was asked again about an output that a person supplied; the step needs one still.
+        steps.escalate(step, code, _why(gate))
+    elif gate.state == GateState.EXPIRED and guards.escalates_when_expired(step):
         steps.escalate(step, code, _why(gate))
     else:
         steps.reject(step, code, _why(gate))

@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.patterns.base import CheckpointRule, Jump
 from orchestrator.patterns.paths import declared
 from orchestrator.patterns.placing import TURN
+from orchestrator.workflow.guarding import NOTHING, GateRule, Guard, gates_in, guard_in
 from orchestrator.workflow.money import BudgetRule, amounts_of, rule_of
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -126,6 +127,7 @@ class StepPlan:
     jumps: Mapping[str, Jump] = field(default_factory=dict)
     pivot: bool = False
     writes: tuple[str, ...] = ()
+    guard: Guard = NOTHING
     budget: Mapping[str, int] = field(default_factory=dict)
 
     def turn(self) -> "StepPlan":
@@ -134,8 +136,8 @@ class StepPlan:
         Its failures are its pattern's business, so none of them waits for a person by itself.
         """
         alone = replace(self, pattern="", steps=(), needs=(), jumps={}, budget={})
-        alone = replace(alone, checkpoint=(), on_failure="stop", on_timeout="", mutexes=())
-        return replace(alone, writes=())
+        free = replace(alone, checkpoint=(), writes=(), guard=NOTHING, mutexes=())
+        return replace(free, on_failure="stop", on_timeout="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class Definition:
     peers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
+    gates: Mapping[str, GateRule] = field(default_factory=dict)
 
     @property
     def limits_blocks(self) -> bool:
@@ -240,6 +243,7 @@ def from_plain(plain: Mapping[str, Any]) -> Definition:
             for alias, agent in plain["agents"].items()
             if "peers" in agent
         },
+        gates=gates_in(plain),
         slots={
             alias: _slot(agent)
             for alias, agent in plain["agents"].items()
@@ -333,6 +337,7 @@ def _step(
         jumps=dict(_jumps(plain)),
         pivot=plain.get("pivot", False),
         writes=tuple(plain.get("writes", ())),
+        guard=NOTHING if pattern else guard_in(plain),
         budget=amounts_of(plain.get("budget", {})),
     )
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.workflow.shape import schema
-
 _HEAD = """\
 # {comment}
 api: countersign.dev/workflow/v1
@@ -18,8 +16,8 @@ inputs:
 success:
   - {success}
 limits: {{deadline: 1d, max_attempts: 3}}
+budget: {{usd: 5.00, tokens: 200000}}
 """
-_BUDGET = "budget: {usd: 5.00, tokens: 200000}\n"
 _DECENTRALIZED = """\
 topology:
   decentralized: {award: lowest_price, bid_deadline: 1m, ack_timeout: 1m}
@@ -50,12 +48,11 @@ def starter(approach: str, pattern: str, topology: str, *, asks_people: bool) ->
         name="starter-single" if single else f"starter-{pattern.replace('_', '-')}",
         success="has(steps.work.outputs)" if single else _SUCCESS[pattern],
     )
-    budget = _BUDGET if "budget" in schema()["properties"] else ""
     rules = "decisions: rules_only\n" if approach == "standard" and pattern in _BY_RULE else ""
     ask = _ASK if asks_people else ""
     body = _single(ask) if single else _PATTERNS[pattern](ask)
     placed = _TOPOLOGIES.get(topology, "")
-    return f"{head}{budget}{rules}{placed}{_agents(pattern, topology)}{body}"
+    return f"{head}{rules}{placed}{_agents(pattern, topology)}{body}"
 
 
 def _agents(pattern: str, topology: str) -> str:

@@ -10,7 +10,7 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.shape import input_validator
 from orchestrator.workflow.source import Source
 
-_OF_SLOTS = frozenset({"scopes", "environment", "max_price_usd"})
+_OF_SLOTS = frozenset({"environment", "max_price_usd"})
 
 
 def inputs_are_a_schema(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from orchestrator.workflow.checks import (
     blocks,
     conditions,
+    guarding,
     money,
     names,
     order,
@@ -29,6 +30,8 @@ OF_FILES: Sequence[FileCheck] = (
     peers.peers_can_bid,
     conditions.success_can_be_read,
     time.deadline_leaves_time,
+    guarding.gate_can_be_decided,
+    guarding.gates_are_used,
     sharing.state_is_typed,
     sharing.state_is_written,
 )
@@ -44,6 +47,10 @@ OF_NODES: Sequence[NodeCheck] = (
     order.step_can_be_reached,
     order.skipped_needs_are_answered,
     conditions.expressions_can_be_read,
+    guarding.gate_is_known,
+    guarding.action_says_its_effect,
+    guarding.risky_action_is_guarded,
+    guarding.scopes_are_the_agents,
     sharing.writes_are_known,
     sharing.state_seen_is_known,
     sharing.writers_do_not_race,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from orchestrator.workflow.definition import children_of, duration
+from orchestrator.workflow.guarding import gates_in
 from orchestrator.workflow.nodes import Node
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
@@ -22,20 +23,25 @@ def deadline_leaves_time(source: Source, _every: Sequence[Node]) -> Iterator[Pro
     """Yield a deadline that passes before every step that has to run took its one turn."""
     plain = source.value
     deadline = duration(plain["limits"]["deadline"])
-    needed = sum((_needed(step) for step in plain["steps"]), _NO_TIME)
+    gates = {name: duration(gate.expires) for name, gate in gates_in(plain).items()}
+    needed = sum((_needed(step, gates) for step in plain["steps"]), _NO_TIME)
     if needed > deadline:
         message = f"the steps may take {needed} one after another, longer than the deadline"
         yield source.problem(("limits", "deadline"), message)
 
 
-def _needed(plain: Mapping[str, Any]) -> timedelta:
-    """Return how long a node may take at least, done once; what may be skipped takes no time."""
+def _needed(plain: Mapping[str, Any], gates: Mapping[str, timedelta]) -> timedelta:
+    """Return how long a node may take, done once, with the time that people have at its gate.
+
+    What may be skipped takes no time.
+    """
     if "when" in plain:
         return _NO_TIME
-    children = [_needed(child) for child in children_of(plain)]
+    children = [_needed(child, gates) for child in children_of(plain)]
     inner = sum(children, _NO_TIME) if "steps" in plain else max(children, default=_NO_TIME)
     timeouts = plain.get("timeouts")
-    return inner + (duration(timeouts["start_to_close"]) if timeouts else _NO_TIME)
+    turn = duration(timeouts["start_to_close"]) if timeouts else _NO_TIME
+    return inner + turn + gates.get(plain.get("gate", ""), _NO_TIME)
 
 
 def timeouts_fit(source: Source, node: Node) -> Iterator[Problem]:

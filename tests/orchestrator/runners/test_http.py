@@ -15,15 +15,18 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from governance.models import Action, Agent
+from governance.services import agents
 from orchestrator.models import Run, Step
 from orchestrator.runners.registry import runner_for
 from orchestrator.selectors.replays import Replayed, replay
+from orchestrator.services import cancellation
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories.audit import recorded
 from tests.factories.governance import House, house, lines_in
 from tests.factories.orchestrator import started, step, step_of, tries_of, work
 from tests.harness.receiver import Receiver
+from tests.orchestrator.services.escalating import admit
 from tests.orchestrator.services.proposing import append
 
 pytestmark = pytest.mark.django_db
@@ -171,6 +174,23 @@ def test_an_agent_that_is_late_has_timed_out_and_is_not_heard(
     assert (run.state, step_of(run, "look").state) == ("failed", "timed_out")
     assert call_back(service, {"output": {}}).status_code == 410
     assert isinstance(replay(run.pk), Replayed)
+
+
+def test_a_run_that_is_cancelled_waits_for_no_answer(home: House, service: Receiver) -> None:
+    run = waiting(home, service)
+    admit(home, home.ines)
+    cancellation.cancel(run_id=run.pk, person=home.ines, reason="Not needed.")
+    assert call_back(service, {"output": {}}).status_code == 410
+    run.refresh_from_db()
+    assert (run.state, step_of(run, "look").state) == ("cancelled", "cancelled")
+
+
+def test_an_agent_out_of_service_is_not_heard(home: House, service: Receiver) -> None:
+    run = waiting(home, service)
+    agent = Agent.objects.get(slug="web")
+    agents.suspend(agent=agent, person=home.ada, reason="It went mad.")
+    assert call_back(service, {"output": {}}).status_code == 410
+    assert step_of(run, "look").state == "awaiting_input"
 
 
 def test_an_answer_of_no_use_is_asked_for_again_three_times_in_all(

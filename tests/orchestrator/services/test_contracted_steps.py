@@ -25,6 +25,7 @@ from tests.factories.governance import lines_in
 from tests.factories.orchestrator import step, step_of
 from tests.orchestrator.federating import (
     agents,
+    bob_of,
     child_of,
     nothing_happened_elsewhere,
     replays,
@@ -178,6 +179,33 @@ def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance)
     assert not Effect.objects.exists()
     worked_off(run)
     assert (run.state, step_of(run, "second").error_code) == ("failed", "contract")
+
+
+def test_what_an_errand_costs_counts_against_the_contract_until_it_is_used_up(
+    ally: Alliance,
+) -> None:
+    agents(ally)
+    bob_of(ally).update(price_micro_usd=600_000)
+    first = worked_off(started(ally))
+    assert (first.state, Receipt.objects.filter(spent_micro_usd=600_000).count()) == (
+        "succeeded",
+        2,
+    )
+    assert worked_off(started(ally)).state == "succeeded"
+    third = worked_off(started(ally))
+    assert (third.state, third.error_code) == ("failed", "contract")
+    assert Run.objects.filter(domain=ally.callee).count() == 2
+
+
+def test_an_errand_may_use_no_more_than_the_contract_and_the_step_allow(
+    db: None, tmp_path: Path
+) -> None:
+    ally = make_ally.allied(governance.house(tmp_path), budget_cap_micro_usd=1_500_000)
+    agents(ally)
+    run = started(ally, step("second", "bob", budget={"usd": "0.25", "tokens": 7}))
+    make.work(run)
+    plain = child_of(run).workflow.definition["budget"]
+    assert (plain["usd"], plain["tokens"], plain["on_exhausted"]) == ("0.250000", 7, "stop")
 
 
 def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:

@@ -336,6 +336,7 @@ def test_the_same_message_sent_twice_at_once_starts_one_run(
         task={},
         is_judged=False,
         data_classes=["internal"],
+        budget={"micro_usd": 500_000, "tokens": 1000},
         deadline="1h",
         start_to_close="30s",
         max_attempts=3,

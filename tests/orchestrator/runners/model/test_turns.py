@@ -9,8 +9,10 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from governance.models import Action, Effect, Gate, Verdict
+from orchestrator.api.run_serializers import RunSerializer
 from orchestrator.models import Attempt, Run, Step
 from orchestrator.selectors.replays import Replayed, replay
+from orchestrator.selectors.runs import run_for
 from orchestrator.services import escalation, resumption
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
@@ -69,6 +71,8 @@ def test_a_model_answers_and_what_it_cost_is_on_the_attempt(
         {"input_tokens": 20, "output_tokens": 3, "tool_calls": 0, "model": "scripted"}
     ]
     assert not model.script.left()
+    [shown] = RunSerializer(run_for(home.grace, run.pk)).data["steps"]
+    assert [attempt["usage"]["input_tokens"] for attempt in shown["attempts"]] == [20]
 
 
 @pytest.mark.parametrize("api", ["chat", "responses"])

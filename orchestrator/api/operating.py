@@ -13,11 +13,15 @@ from governance.api.permissions import PeopleOnly
 from governance.api.problems import REFUSALS
 from governance.api.strict import StrictSerializer
 from governance.models import Person
+from orchestrator.api.packet_serializers import PacketSerializer
 from orchestrator.api.run_serializers import RunSerializer
 from orchestrator.models import PauseMode
 from orchestrator.selectors import runs as run_selectors
+from orchestrator.selectors.escalations import packets_of
+from orchestrator.selectors.workflows import visible_workflow
 from orchestrator.services import cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
+from orchestrator.workflow.definition import from_plain
 
 REASON = 2000
 
@@ -129,6 +133,18 @@ class RunEscalationsView(APIView):
     """The verbs of a run that needs a person."""
 
     permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_escalations_list",
+        responses={200: PacketSerializer(many=True), **REFUSALS},
+    )
+    def get(self, request: Request, run_id: uuid.UUID) -> Response:
+        """List the steps that need a person, for one who may do something about them."""
+        person = _may_see(request, run_id)
+        view = run_selectors.run_for(person, run_id)
+        workflow = visible_workflow(person, view.workflow_id)
+        packets = packets_of(view, person, workflow.domain, from_plain(workflow.definition))
+        return Response(PacketSerializer(packets, many=True).data)
 
     @extend_schema(
         operation_id="runs_escalations",

@@ -10,7 +10,14 @@ from governance.selectors import people
 from orchestrator.models import MOST_HUMAN_RETRIES, RUN_TRANSITIONS, RunState, Step, StepState
 from orchestrator.patterns.states import PASSED
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.selectors.run_view import EffectRow, RunView, StepRow
+from orchestrator.selectors.failures import (
+    Change,
+    Spent,
+    changes_in,
+    failures_of,
+    spent_on,
+)
+from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.undoing import is_pivot, is_read
 
@@ -40,6 +47,8 @@ class Controls:
 class Packet:
     """A step that needs a person: what failed, what is in doubt, and the verbs that are open.
 
+    `failures` are its last tries and `changes` how each differs from the one before,
+    `open_effects` all of the run that nobody has settled, `spent` what the step cost so far.
     `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
     """
 
@@ -50,6 +59,10 @@ class Packet:
     verbs: Sequence[str]
     retries_left: int
     agents: Sequence[tuple[UUID, str]]
+    failures: Sequence[AttemptRow]
+    changes: Sequence[Change]
+    open_effects: Sequence[EffectRow]
+    spent: Spent
 
 
 def controls_of(run: RunView, person: Any, domain: Domain, definition: Definition) -> Controls:
@@ -98,6 +111,7 @@ def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> P
     doubt = _doubt(run, row)
     offer = _offer(run, step)
     left = MOST_HUMAN_RETRIES - row.human_retries
+    failures = failures_of(step)
     return Packet(
         step=step,
         is_undo=row.undoes_id is not None,
@@ -106,6 +120,10 @@ def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> P
         verbs=tuple(_verbs(row, definition, in_doubt=doubt is not None, is_offered=bool(offer))),
         retries_left=max(0, left),
         agents=_others(run, row),
+        failures=failures,
+        changes=changes_in(failures),
+        open_effects=tuple(e for e in run.effects if e.state in _IN_DOUBT),
+        spent=spent_on(row.pk),
     )
 
 

@@ -56,12 +56,10 @@ def lay_out(*, run: Run, plan: Sequence[Planned], origin: Origin | None = None) 
 
     Those that a fork takes over stand as they ended in the run it comes from.
     """
-    rows = planned_rows(run, plan)
+    ended = {taken.path: taken.state for taken in origin.taken} if origin else {}
+    rows = planned_rows(run, plan, ended)
     if origin is not None:
         origin.laid_out(rows)
-        ended = {taken.path: taken.state for taken in origin.taken}
-        for row in rows:
-            row.state = StepState(ended.get(row.path, StepState.BLOCKED))
     statements.inserted(rows)
 
 

@@ -7,11 +7,13 @@ rows that are equal to what is named, and leaves to them what it cannot say itse
 # ruff: noqa: SLF001, S608 - a model's own description says its columns, as it does to the ORM;
 # text holds nothing but quoted names of columns and placeholders
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
+import psycopg
 from django.db import connection, models
 from django.db.models.expressions import Combinable, CombinedExpression, F, Value
 from django.db.models.functions import Coalesce, Now
@@ -38,7 +40,7 @@ def changed(model: type[models.Model], where: Mapping[str, Any], values: Mapping
         text, parameters = _update(model, where, values, "")
     except _UnsayableError:
         return model._default_manager.filter(**where).update(**values)
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(text, parameters)
         return int(cursor.rowcount)
 
@@ -82,7 +84,7 @@ def poured(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> list
     names = tuple(rows[0])
     fields = [_field(model, name) for name in names]
     size, keys = MOST_PARAMETERS // len(names), []
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         for first in range(0, len(rows), size):
             some = rows[first : first + size]
             given = [
@@ -100,8 +102,25 @@ def now() -> str:
     return _now(connection.vendor)
 
 
+@contextmanager
+def _cursor() -> Iterator[Any]:
+    """Yield a cursor; on PostgreSQL one whose statements the server prepares once.
+
+    The ORM's own binds on the client, so that every statement is parsed and planned anew. Where
+    somebody looks at the statements, as tests do, the ORM's own cursor is used.
+    """
+    if connection.vendor != "postgresql" or connection.queries_logged:
+        with connection.cursor() as cursor:
+            yield cursor
+        return
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
 def _rows(model: type[Row], text: str, parameters: Sequence[Any]) -> list[Row]:
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(text, parameters)
         fetched = cursor.fetchall()
     names, converters = _reading(connection.vendor, model)
@@ -143,11 +162,12 @@ def _expression(model: type[models.Model], value: Any) -> _Part:
         return _Part(_column(model, str(vars(value)["name"])))
     if type(value) is Value and type(value.value) is int:
         return _Part("%s", (value.value,))
-    if type(value) is CombinedExpression and value.connector == Combinable.ADD:
-        if type(value.lhs) is Now:
+    if type(value) is CombinedExpression and value.connector in {Combinable.ADD, Combinable.SUB}:
+        if type(value.lhs) is Now and value.connector == Combinable.ADD:
             return _later(value.rhs)
         left, right = _expression(model, value.lhs), _expression(model, value.rhs)
-        return _Part(f"{left.sql} + {right.sql}", left.parameters + right.parameters)
+        text = f"({left.sql} {value.connector} {right.sql})"
+        return _Part(text, left.parameters + right.parameters)
     if type(value) is Coalesce:
         parts = [_expression(model, part) for part in value.get_source_expressions()]
         text = f"COALESCE({', '.join(part.sql for part in parts)})"

@@ -88,6 +88,10 @@ DATABASE_URL = env.str("DATABASE_URL", default=RUNNING.database if RUNNING else 
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     DATABASES["default"]["CONN_MAX_AGE"] = 60
+    if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+        # Hot statements are prepared; behind a pooler that cannot, ?prepare_threshold=1000000000.
+        prepared = DATABASES["default"].setdefault("OPTIONS", {})
+        prepared["prepare_threshold"] = int(prepared.get("prepare_threshold", 3))
 else:
     DATABASES = {
         "default": {

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
+from audit import statements
 from audit.services.events import record
 from audit.types import Actor, StreamKey
 from governance.budgeting.amounts import MOST, UNITS, Amounts, without_zeros
@@ -148,7 +149,7 @@ def settle(
         if freed or spent:
             changes |= _settled(unit, freed, spent)
     if changes:
-        Holding.objects.filter(pk=run_id).update(**changes)
+        statements.changed(Holding, {"pk": run_id}, changes)
     if held.finer:
         reservations.settle(step_id=step_id, epoch=epoch, used=used, is_verified=is_verified)
 

@@ -14,6 +14,8 @@ from audit.canonical import canonical_bytes
 from orchestrator.history import telling
 from orchestrator.history.deciding import next_move, unmet_success
 from orchestrator.history.folding import Fold
+from orchestrator.history.lull import Lull
+from orchestrator.history.places import key_of
 from orchestrator.history.telling import Told
 from orchestrator.patterns.base import Ask, Finish
 from orchestrator.patterns.changes import Settled, TreeMove
@@ -76,6 +78,7 @@ class Replay:
     is_ending: bool = False
     _due: deque[Told] = field(default_factory=deque)
     _move: TreeMove | None = None
+    _lull: Lull | None = None
 
     def read(self, event: Recorded) -> Difference | None:
         """Take over the next event, or say why it does not follow."""
@@ -127,13 +130,32 @@ class Replay:
         if is_end:
             # A step that is cancelled because the run ends must not change how it ends.
             self._next()
+        lull = self._lull_before(event)
         try:
             changed = self.fold.happened(event.type, event.subject, event.payload)
         except LookupError:
             return Difference(event.seq, _NOTHING, f"{event.type} of a step that never started")
-        if changed and not is_end:
-            self._move = None
+        if changed and not is_end and not self._is_absorbed(lull, event):
+            self._move = self._lull = None
         return None
+
+    def _lull_before(self, event: Recorded) -> Lull | None:
+        """Return the run as it waits before an event; None while something is to be decided."""
+        if self._move is None or self._due or isinstance(self._move.move, Finish):
+            return None
+        if self._lull is None and event.type == "step.succeeded":
+            fold = self.fold
+            scope = {"inputs": fold.inputs, "state": fold.state(self.definition)}
+            self._lull = Lull(self.definition, fold.past, scope)
+        return self._lull
+
+    def _is_absorbed(self, lull: Lull | None, event: Recorded) -> bool:
+        """Whether nothing follows: that a step was begun is the same to every pattern."""
+        if event.type == "step.started":
+            return not self._due
+        if lull is None or event.type != "step.succeeded":
+            return False
+        return lull.absorbs(self.fold.steps[key_of(str(event.payload["step"]))])
 
     def _decided(self, event: Recorded) -> Difference | None:
         due = self._next()

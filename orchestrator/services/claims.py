@@ -82,9 +82,10 @@ def taken(
     kind: AttemptKind,
     worker: str,
     run: Run | None = None,
+    agent: Agent | None = None,
     drawn: Held | None = None,
 ) -> Claim | None:
-    """Take a ready step within the caller's `recording()`, which may have read its run.
+    """Take a ready step within the caller's `recording()`, which may have read run and agent.
 
     Who has the run locked may have drawn on its budget already.
     """
@@ -97,7 +98,7 @@ def taken(
     if step is None:
         return None
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
-    step.agent = statements.found(Agent, {"pk": step.agent_id})[0]
+    step.agent = agent or statements.found(Agent, {"pk": step.agent_id})[0]
     budget = spending.drawn(step, kind) if drawn is None else drawn
     attempt = _open_attempt(step, kind, worker, budget)
     actor = Actor.agent(step.agent_id)

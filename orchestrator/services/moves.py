@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from audit import statements
 from governance.budgeting.answers import Held
 from governance.models import Agent, Effect, EffectState, Gate, GateState
 from governance.services import gates
@@ -118,10 +119,16 @@ def _taken(run: Run, step: Step, worker: str) -> Claim | None:
     Then the worker that is rung finds the same, and sets the step aside.
     """
     step.run, epoch = run, step.epoch + 1
+    step.agent = agent = statements.found(Agent, {"pk": step.agent_id})[0]
     answer = spending.draw(step, AttemptKind.TURN, epoch=epoch)
     if isinstance(answer, Held):
         claim = claims.taken(
-            step_id=step.pk, kind=AttemptKind.TURN, worker=worker, run=run, drawn=answer
+            step_id=step.pk,
+            kind=AttemptKind.TURN,
+            worker=worker,
+            run=run,
+            agent=agent,
+            drawn=answer,
         )
         if claim is not None:
             return claim

@@ -16,9 +16,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from orchestrator.history.lull import Lull
 from orchestrator.history.places import Key
 from orchestrator.models import Run, Step, StepState
 from orchestrator.patterns.base import PastStep
+from orchestrator.workflow.definition import Definition
 
 _NONE: Mapping[str, Any] = {}
 _OPEN = -1
@@ -50,6 +52,7 @@ class _Known:
     version: int = _OPEN
     ended: int = 0
     rows: dict[Key, Step] = field(default_factory=dict)
+    lull: Lull | None = None
 
     def see(self, past: PastStep) -> None:
         """Take over how a step stands now."""
@@ -77,7 +80,7 @@ class _Held:
     def __call__(self) -> None:
         known = _here.runs.get(self.run_id)
         if known is not None and self.version - 1 in {known.version, known.reached}:
-            known.version, known.reached = _OPEN, self.version
+            known.version, known.reached, known.lull = _OPEN, self.version, None
         else:
             _here.runs.pop(self.run_id, None)
 
@@ -112,6 +115,19 @@ class _Moved:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Decided:
+    """Nothing is left to decide of what was written so far; `lull` has counted the last ends."""
+
+    run_id: UUID
+    lull: Lull | None
+
+    def __call__(self) -> None:
+        known = _here.runs.get(self.run_id)
+        if known is not None:
+            known.lull = self.lull
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Sealed:
     """Everything that was done to the run up to this version has been taken over."""
 
@@ -136,7 +152,7 @@ class _TakenOver:
             known.rows[self.row.path, self.row.iteration] = self.row
 
 
-_Hook = _Held | _Read | _Moved
+_Hook = _Held | _Read | _Moved | _Decided
 
 
 def held(run: Run) -> None:
@@ -197,6 +213,36 @@ def past_of(run: Run) -> list[PastStep] | None:
         return list(known.steps.values())
     latest = {(move.past.path, move.past.iteration): move.past for move in moves}
     return list({**known.steps, **latest}.values())
+
+
+def decided(run: Run, lull: Lull | None = None) -> None:
+    """Remember that nothing is left to decide of what was written so far."""
+    transaction.on_commit(_Decided(run.pk, lull))
+
+
+def lull_of(run: Run, definition: Definition, state: Mapping[str, Any]) -> Lull | None:
+    """Return the run as it waits, if nothing was written since but ends that it absorbs.
+
+    What it has counted is taken from memory and comes back only if the transaction commits.
+    """
+    known, _moves = _standing(run.pk)
+    if known is None:
+        return None
+    hooks = list(_hooks(run.pk))
+    decisions = [n for n, hook in enumerate(hooks) if isinstance(hook, _Decided)]
+    since = hooks[decisions[-1] + 1 :] if decisions else hooks
+    moves = [hook.past for hook in since if isinstance(hook, _Moved)]
+    if decisions:
+        lull = _lull_in(hooks[decisions[-1]])
+    else:
+        scope = {"inputs": run.inputs, "state": state}
+        lull = known.lull or Lull(definition, list(known.steps.values()), scope)
+        known.lull = None
+    return lull if lull and moves and all(map(lull.absorbs, moves)) else None
+
+
+def _lull_in(hook: _Hook) -> Lull | None:
+    return hook.lull if isinstance(hook, _Decided) else None
 
 
 def last_rank(run_id: UUID) -> int | None:

@@ -150,16 +150,21 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
     if run.state not in _GOES_ON:
         return None
     definition = definition_of(run.workflow_id)
+    state = values_of(run, definition)
+    if run.state == RunState.RUNNING and (lull := remembered.lull_of(run, definition, state)):
+        remembered.decided(run, lull)
+        return None
     past = remembered.past_of(run) or moves.past_of(run)
     if shortage.wake(run, past):
         return go_on(run, worker)
     charges = spending.charges_of(run) if definition.limits_blocks else {}
-    move = next_move(definition, past, run.inputs, values_of(run, definition), charges=charges)
+    move = next_move(definition, past, run.inputs, state, charges=charges)
     leaves = _leaves(move, past)
     if any(step.state in AT_WORK for step in leaves):
         _go_to_work(run)
     taken = moves.make(run, definition, move, worker)
     _settle(run, definition, move, leaves)
+    remembered.decided(run)
     return taken
 
 

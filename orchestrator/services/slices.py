@@ -1,8 +1,9 @@
 """Turns of steps that were rung for together, as those of a wide fan are.
 
-One transaction takes over the turns that ended and claims the next ones. How many, the turns
-themselves say: as many as lately fitted into a moment. So quick turns share a commit, and what
-takes an agent long is claimed one by one and leaves the rest to other workers.
+One transaction takes over the turns that ended, deciding after each as if it were alone, and
+claims the next ones. How many, the turns themselves say: as many as lately fitted into a moment.
+So quick turns share a commit, and what takes an agent long is claimed one by one and leaves the
+rest to other workers.
 """
 
 import logging
@@ -81,7 +82,7 @@ class _Slice:
     def drive(self) -> int:
         """Take every turn; return how many there were, with those after them."""
         taken = 0
-        while self.ready or self.ended:
+        while self.ready or self.held or self.ended:
             self._hand_over()
             taken += self._work()
             onward, self.onward = self.onward, []
@@ -101,16 +102,16 @@ class _Slice:
 
     def _hand_over_together(self, ended: list[tuple[Claim, Turn]], batch: list[UUID]) -> None:
         kind, worker = AttemptKind.TURN, self.worker
+        following: list[Claim | None] = []
         with recording():
             run = runs.lock(self.run_id)
             for claim, turn in ended:
                 with claims.writing(claim):
                     turns.take_over(claim, run, turn)
-            following = runs.go_on(run, worker) if ended else None
+                    following.append(runs.go_on(run, worker))
             taken = [claims.taken(step_id=s, kind=kind, worker=worker, run=run) for s in batch]
             remembered.seal(run)
-        self.onward.append(following)
-        self.held.extend(claim for claim in taken if claim is not None)
+        self.held.extend(claim for claim in (*following, *taken) if claim is not None)
 
     def _work(self) -> int:
         """Let the agents of the batch work; what is no plain output is taken over by itself."""

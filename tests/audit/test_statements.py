@@ -23,7 +23,7 @@ def found(db: None, tmp_path: Path) -> Step:
 
 
 def test_rows_that_are_equal_are_changed_and_counted(found: Step) -> None:
-    values = {"output": {"a": ["é", 1.5, None]}, "epoch": F("epoch") + 2, "action": None}
+    values = {"output": {"a": ["é", 1.5, None]}, "epoch": F("epoch") + 3 - 1, "action": None}
     assert statements.changed(Step, {"pk": found.pk, "state": "ready"}, values) == 1
     found.refresh_from_db()
     assert (found.output, found.epoch) == ({"a": ["é", 1.5, None]}, 2)

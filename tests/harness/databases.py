@@ -96,7 +96,10 @@ def point_settings_at(engine: Engine) -> None:
         settings = connections.settings["default"]
         del connections["default"]
         settings.update(
-            ENGINE="django.db.backends.postgresql", HOST=engine.host, USER=engine.user, OPTIONS={}
+            ENGINE="django.db.backends.postgresql",
+            HOST=engine.host,
+            USER=engine.user,
+            OPTIONS={"prepare_threshold": 3},
         )
 
 

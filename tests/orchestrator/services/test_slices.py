@@ -54,7 +54,7 @@ def home(committed_db: CommittedDatabase, tmp_path: Path) -> House:
     return home
 
 
-def fan(home: House, count: int, **fields: Any) -> Run:
+def fan(home: House, count: int, options: dict[str, Any] | None = None, **fields: Any) -> Run:
     block = {
         "id": "scans",
         "pattern": "concurrent",
@@ -67,6 +67,7 @@ def fan(home: House, count: int, **fields: Any) -> Run:
         },
         "max_parallel": 100,
         "join": {"policy": "all_settled"},
+        **(options or {}),
     }
     agents = {slug: {"ref": f"{slug}@1"} for slug in ("scanner", "closer")}
     saved = make.workflow(home, block, make.step("close", "closer"), agents=agents)
@@ -95,6 +96,26 @@ def test_a_fan_ends_with_one_turn_for_each_branch_and_one_join(home: House) -> N
     assert outputs == {f"scans/{n}": {"item": n} for n in range(30)}
     ranks = run.steps.order_by("order").values_list("order", flat=True)
     assert list(ranks) == list(range(1, 33))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_parallel": 3},
+        {"join": {"policy": "quorum", "success": 5}},
+        {"join": {"policy": "any"}, "max_parallel": 4},
+        {"join": {"policy": "all"}, "aggregate": {"reduce": "collect"}},
+    ],
+)
+def test_what_follows_from_one_turn_of_a_slice_follows_at_once(
+    home: House, options: dict[str, Any]
+) -> None:
+    run = fan(home, 12, options)
+    slices._sizes[run.pk] = 12
+    run = finished(run)
+    assert run.state == "succeeded"
+    left = set(run.steps.values_list("state", flat=True)) - {"succeeded", "cancelled"}
+    assert left == set()
 
 
 def test_the_same_slice_delivered_to_three_workers_is_taken_once(home: House, race: Race) -> None:

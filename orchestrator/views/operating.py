@@ -16,7 +16,7 @@ from governance.refusals import Invalid
 from governance.views.answering import page
 from orchestrator.models import PauseMode
 from orchestrator.selectors.runs import visible_run
-from orchestrator.services import cancellation, pausing, verbs
+from orchestrator.services import cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
 from orchestrator.views.verbs import said
 
@@ -47,6 +47,16 @@ def run_resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
     person = _may_see(request, run_id)
     pausing.resume(run_id=run_id, person=person, reason=_reason(request))
     return _back(request, run_id, "resume")
+
+
+@page
+@require_POST
+def run_fork(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Start another run from a step of this one, and go there."""
+    person = _may_see(request, run_id)
+    step = request.POST.get("step", "")
+    made = forking.fork(run_id=run_id, step=step, person=person, reason=_reason(request))
+    return _back(request, made.pk, "fork")
 
 
 @page

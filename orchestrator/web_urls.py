@@ -6,6 +6,7 @@ from orchestrator.views.operating import (
     run_budget,
     run_cancel,
     run_escalations,
+    run_fork,
     run_pause,
     run_resume,
 )
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/pause/", run_pause, name="run-pause"),
     path("runs/<uuid:run_id>/resume/", run_resume, name="run-resume"),
     path("runs/<uuid:run_id>/budget/", run_budget, name="run-budget"),
+    path("runs/<uuid:run_id>/fork/", run_fork, name="run-fork"),
     path("runs/<uuid:run_id>/escalations/", run_escalations, name="run-escalations"),
     path("workflows/", workflows, name="workflows"),
     path("workflows/advise/", workflow_advice, name="workflow-advice"),

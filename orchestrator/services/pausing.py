@@ -20,6 +20,7 @@ from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
+from orchestrator.services.trusting import refuse_unless_it_follows
 from orchestrator.services.winding_down import effect_in_flight
 
 _UNPAUSED: Mapping[str, Any] = {"pause_mode": "", "pause_by": None, "pause_reason": ""}
@@ -63,6 +64,7 @@ def resume(*, run_id: UUID, person: Person, reason: str) -> Run:
     """Let a paused run go on from where its steps stand now; raises Refusal if it is not."""
     with refusals_recorded(run_id=run_id, verb="resume", person=person):
         reason = checked(run=_with_domain(run_id), person=person, reason=reason)
+        refuse_unless_it_follows(run_id)
         with recording():
             run = runs.lock(run_id)
             if run.state != RunState.PAUSED:

@@ -17,7 +17,7 @@ from governance.refusals import Invalid
 from governance.views.answering import page
 from orchestrator.models import PauseMode
 from orchestrator.selectors.runs import visible_run
-from orchestrator.services import budgeting, cancellation, pausing, verbs
+from orchestrator.services import budgeting, cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
 from orchestrator.views.verbs import said
 
@@ -63,6 +63,16 @@ def run_budget(request: HttpRequest, run_id: UUID) -> HttpResponse:
         raise Invalid("invalid_budget", detail) from None
     budgeting.raise_run(run_id=run_id, caps=caps, person=person, reason=_reason(request))
     return _back(request, run_id, "budget")
+
+
+@page
+@require_POST
+def run_fork(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Start another run from a step of this one, and go there."""
+    person = _may_see(request, run_id)
+    step = request.POST.get("step", "")
+    made = forking.fork(run_id=run_id, step=step, person=person, reason=_reason(request))
+    return _back(request, made.pk, "fork")
 
 
 @page

@@ -22,8 +22,9 @@ VERBS = (
     "pausing.pause",
     "pausing.resume",
     "verbs.use",
+    "forking.fork",
 )
-NAMES = {"budget", "cancel", "pause", "resume", "escalations"}
+NAMES = {"budget", "cancel", "pause", "resume", "escalations", "fork"}
 
 
 def takes_a_run(pattern: URLPattern) -> bool:

@@ -45,6 +45,7 @@ def _was_skipped(payload: Mapping[str, Any]) -> str:
 
 RUNS: Types = (
     ("run.started", _("A run of {workflow} {version} started")),
+    ("run.forked", _("The run begins at step {step} of another run: {reason}")),
     ("run.waiting", _waits_for),
     ("run.resumed", _("The run goes on")),
     ("run.escalated", _("The run needs a person: step {step}, {code}")),
@@ -62,6 +63,7 @@ RUNS: Types = (
 
 STEPS: Types = (
     ("step.ready", _("Step {step} is ready")),
+    ("step.taken_over", _("What step {step} came to was taken over from another run")),
     ("step.started", _("Step {step} started, attempt {attempt}")),
     ("step.budget_awaited", _("Step {step} waits for budget: {detail}")),
     ("step.charged", _("Step {step} was charged for what it used")),

@@ -202,6 +202,15 @@ def close(*, run_id: UUID) -> bool:
     return True
 
 
+def guard(*, run_id: UUID, rate: str, usual: str) -> bool:
+    """Note that a run spends too fast, once in its life; return whether that is news."""
+    unguarded = Holding.objects.filter(pk=run_id, guarded_at=None)
+    if not unguarded.update(guarded_at=Now()):
+        return False
+    _tell(Holding.objects.get(pk=run_id), "budget.burning", rate=rate, usual=usual)
+    return True
+
+
 def spent_of(holding: Holding) -> dict[str, int]:
     """Return what the run has used so far, of every unit."""
     return {unit: getattr(holding, f"{unit}_spent") for unit in UNITS}

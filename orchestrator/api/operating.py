@@ -12,12 +12,17 @@ from rest_framework.views import APIView
 from governance.api.permissions import PeopleOnly
 from governance.api.problems import REFUSALS
 from governance.api.strict import StrictSerializer
+from governance.budgeting.amounts import MOST
 from governance.models import Person
+from orchestrator.api.packet_serializers import PacketSerializer
 from orchestrator.api.run_serializers import RunSerializer
 from orchestrator.models import PauseMode
 from orchestrator.selectors import runs as run_selectors
-from orchestrator.services import cancellation, pausing, verbs
+from orchestrator.selectors.escalations import packets_of
+from orchestrator.selectors.workflows import visible_workflow
+from orchestrator.services import budgeting, cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
+from orchestrator.workflow.definition import from_plain
 
 REASON = 2000
 
@@ -32,6 +37,15 @@ class PauseSerializer(WhySerializer):
     """Why, and whether turns under way may finish."""
 
     mode = serializers.ChoiceField(choices=PauseMode.choices, default=PauseMode.DRAIN)
+
+
+class RaiseSerializer(WhySerializer):
+    """What the run may use from now on, of each unit that is named; money in micro-dollars."""
+
+    micro_usd = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
+    tokens = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
+    tool_calls = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
+    compute_seconds = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
 
 
 class VerbSerializer(WhySerializer):
@@ -100,10 +114,65 @@ class RunResumeView(APIView):
         return _answer(person, run_id)
 
 
+class RunBudgetView(APIView):
+    """What a run may use."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_budget",
+        request=RaiseSerializer,
+        responses={200: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Let the run use more than its file says. Needs `manage_budgets`."""
+        given, person = _given(request, RaiseSerializer), _may_see(request, run_id)
+        reason = given.pop("reason")
+        budgeting.raise_run(run_id=run_id, caps=given, person=person, reason=reason)
+        return _answer(person, run_id)
+
+
+class ForkSerializer(WhySerializer):
+    """Where the new run begins, and why. A key sent twice starts one run."""
+
+    step = serializers.CharField(max_length=50, help_text="A step of the file, by its id.")
+    idempotency_key = serializers.CharField(required=False, min_length=8, max_length=120)
+
+
+class RunForkView(APIView):
+    """Another run from a step of this one."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_fork",
+        request=ForkSerializer,
+        responses={201: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Start it; approvals and effects are never inherited. Needs `operate_runs`."""
+        given, person = _given(request, ForkSerializer), _may_see(request, run_id)
+        key = given.pop("idempotency_key", "")
+        made = forking.fork(run_id=run_id, person=person, key=key, **given)
+        return Response(RunSerializer(run_selectors.run_for(person, made.pk)).data, status=201)
+
+
 class RunEscalationsView(APIView):
     """The verbs of a run that needs a person."""
 
     permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_escalations_list",
+        responses={200: PacketSerializer(many=True), **REFUSALS},
+    )
+    def get(self, request: Request, run_id: uuid.UUID) -> Response:
+        """List the steps that need a person, for one who may do something about them."""
+        person = _may_see(request, run_id)
+        view = run_selectors.run_for(person, run_id)
+        workflow = visible_workflow(person, view.workflow_id)
+        packets = packets_of(view, person, workflow.domain, from_plain(workflow.definition))
+        return Response(PacketSerializer(packets, many=True).data)
 
     @extend_schema(
         operation_id="runs_escalations",

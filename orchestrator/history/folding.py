@@ -87,6 +87,9 @@ class Fold:
             self.effects[subject] = _IS_EFFECT_OPEN[type]
         if type == "state.written":
             self._write(payload)
+        if type == "step.taken_over":
+            self._begin_with(payload)
+            return True
         if type == "step.charged":
             self._charge(payload)
             return True
@@ -116,6 +119,19 @@ class Fold:
     def moved(self, key: Key, state: str) -> None:
         """Take over that a move cancelled a step, or let a block go on."""
         self._put(replace(self.steps[key], state=state, error_code=""))
+
+    def _begin_with(self, payload: Mapping[str, Any]) -> None:
+        """Take over a fact that a fork begins with."""
+        ended = PastStep(
+            str(payload["step"]),
+            0,
+            str(payload["state"]),
+            output=payload["output"],
+            error_code=str(payload["code"]),
+            agent=str(payload["agent"]),
+            kind=payload["kind"],
+        )
+        self._put(ended)
 
     def _charge(self, payload: Mapping[str, Any]) -> None:
         so_far = self.charges.setdefault(key_of(str(payload["step"])), dict.fromkeys(UNITS, 0))

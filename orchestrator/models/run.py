@@ -99,6 +99,8 @@ class Run(models.Model):
     `contract` is the one under which the run is done for another domain, empty for its own.
     `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
     inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
+    A run that was `forked_from` another began at the step `forked_at`, with what that one's steps
+    before it had come to.
     `version` moves on whenever somebody takes hold of the run to change it or its steps.
     `is_budget_lent` says that the run gave back what it held while it waits for people.
     """
@@ -140,6 +142,11 @@ class Run(models.Model):
     is_budget_lent = models.BooleanField(default=False)
     deadline_at = models.DateTimeField()
     dedupe_key = models.CharField(max_length=64, unique=True)
+    forked_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="forks"
+    )
+    forked_at = models.CharField(max_length=50, blank=True)
+    forked_because = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -8,8 +8,16 @@ from uuid import UUID
 from governance.models import Agent, Domain, EffectState, Gate, GateState, Lifecycle
 from governance.selectors import people
 from orchestrator.models import MOST_HUMAN_RETRIES, RUN_TRANSITIONS, RunState, Step, StepState
+from orchestrator.patterns.states import PASSED
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.selectors.run_view import EffectRow, RunView, StepRow
+from orchestrator.selectors.failures import (
+    Change,
+    Spent,
+    changes_in,
+    failures_of,
+    spent_on,
+)
+from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.undoing import is_pivot, is_read
 
@@ -26,17 +34,21 @@ class Controls:
     pause: bool = False
     resume: bool = False
     roll_back: bool = False
+    fork: bool = False
+    forkable: Sequence[str] = ()
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return self.cancel or self.pause or self.resume or self.roll_back
+        return self.cancel or self.pause or self.resume or self.roll_back or self.fork
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
     """A step that needs a person: what failed, what is in doubt, and the verbs that are open.
 
+    `failures` are its last tries and `changes` how each differs from the one before,
+    `open_effects` all of the run that nobody has settled, `spent` what the step cost so far.
     `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
     """
 
@@ -47,6 +59,10 @@ class Packet:
     verbs: Sequence[str]
     retries_left: int
     agents: Sequence[tuple[UUID, str]]
+    failures: Sequence[AttemptRow]
+    changes: Sequence[Change]
+    open_effects: Sequence[EffectRow]
+    spent: Spent
 
 
 def controls_of(run: RunView, person: Any, domain: Domain, definition: Definition) -> Controls:
@@ -54,6 +70,7 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
     if "operate_runs" not in people.permissions_for(person, domain):
         return Controls()
     onward = frozenset[str]() if run.ending else RUN_TRANSITIONS[run.state]
+    forkable = _forkable(run, definition)
     return Controls(
         cancel=RunState.CANCELLING in onward,
         pause=RunState.PAUSED in onward,
@@ -61,6 +78,8 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
         roll_back=run.state == RunState.ESCALATED
         and not run.ending
         and _undoable(run, definition),
+        fork=bool(forkable),
+        forkable=forkable,
     )
 
 
@@ -77,10 +96,22 @@ def packets_of(
     return tuple(_packet(run, step, known[step.id], definition) for step in stuck)
 
 
+def _forkable(run: RunView, definition: Definition) -> list[str]:
+    """Return the steps of the file at which another run could begin: all before them passed."""
+    states = {step.path: step.state for step in run.steps if "/" not in step.path}
+    names: list[str] = []
+    for plan in definition.steps:
+        names.append(plan.id)
+        if states.get(plan.id) not in PASSED:
+            break
+    return names
+
+
 def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> Packet:
     doubt = _doubt(run, row)
     offer = _offer(run, step)
     left = MOST_HUMAN_RETRIES - row.human_retries
+    failures = failures_of(step)
     return Packet(
         step=step,
         is_undo=row.undoes_id is not None,
@@ -89,6 +120,10 @@ def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> P
         verbs=tuple(_verbs(row, definition, in_doubt=doubt is not None, is_offered=bool(offer))),
         retries_left=max(0, left),
         agents=_others(run, row),
+        failures=failures,
+        changes=changes_in(failures),
+        open_effects=tuple(e for e in run.effects if e.state in _IN_DOUBT),
+        spent=spent_on(row.pk),
     )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from audit.canonical import digest
 from audit.models import Event, Payload, Stream
 from audit.selectors.verification import fault_of
@@ -76,6 +78,24 @@ def replay(run_id: UUID) -> Outcome:
     return derived
 
 
+def said(outcome: Outcome) -> str:
+    """Return what people read about a replay."""
+    match outcome:
+        case Replayed(events, decided):
+            words = _("%(decided)d decisions follow from %(events)d events; no difference.")
+            return words % {"decided": decided, "events": events}
+        case Difference(seq, derived, recorded):
+            words = _("Event %(seq)d differs.\n  derived:  %(derived)s\n  recorded: %(recorded)s")
+            return words % {"seq": seq, "derived": derived, "recorded": recorded}
+        case Edited(seq, fault):
+            return _("Event %(seq)d was edited: %(fault)s") % {"seq": seq, "fault": fault}
+        case Erased(seq):
+            return _("Not replayable from seq %(seq)d: its payload was erased.") % {"seq": seq}
+        case Changed(before, now):
+            words = _("The definition changed: the run started with %(before)s, it is %(now)s.")
+            return words % {"before": before[:16] or "\N{EM DASH}", "now": now[:16]}
+
+
 def _recorded(stream: Stream, definition: str) -> Iterator[Recorded]:
     before: Event | None = None
     for event in _events(stream):
@@ -96,7 +116,9 @@ def _recorded(stream: Stream, definition: str) -> Iterator[Recorded]:
 
 
 def _events(stream: Stream) -> Iterator[Event]:
-    events = Event.objects.filter(stream=stream).select_related("stream", "payload")
+    # What is appended while this reads is not part of what the row of the stream speaks of.
+    events = Event.objects.filter(stream=stream, seq__lte=stream.last_seq)
+    events = events.select_related("stream", "payload")
     last = 0
     while page := list(events.filter(seq__gt=last).order_by("seq")[:PAGE]):
         yield from page

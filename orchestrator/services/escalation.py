@@ -26,10 +26,13 @@ from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
 from orchestrator.services.step_rows import agent_of
+from orchestrator.services.trusting import refuse_unless_it_follows
 from orchestrator.workflow.plain_json import refuse_unstorable
 from orchestrator.workflow.undoing import is_read
 
 _IN_DOUBT = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
+# After these the run goes on; all others end it, or undo what it did.
+_GOES_ON = frozenset({"retry", "reroute", "skip", "reconcile"})
 _OPEN_TO_VERBS = (RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED)
 
 
@@ -217,7 +220,10 @@ def step_of(run_id: UUID, step_id: UUID) -> Step:
 @contextmanager
 def _taken(run_id: UUID, step_id: UUID, verb: str, person: Person, reason: str) -> Iterator[Taken]:
     with refusals_recorded(run_id=run_id, verb=verb, person=person):
-        said = checked(run=step_of(run_id, step_id).run, person=person, reason=reason)
+        before = step_of(run_id, step_id)
+        said = checked(run=before.run, person=person, reason=reason)
+        if verb in _GOES_ON and not before.undoes_id:
+            refuse_unless_it_follows(run_id)
         with recording():
             run = runs.lock(run_id)
             step = step_of(run_id, step_id)

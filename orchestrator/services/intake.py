@@ -19,6 +19,7 @@ from orchestrator.services import guards
 from orchestrator.services.briefs import NOTHING, Brief
 from orchestrator.services.selection import Filled, fill, pinned, refs_of
 from orchestrator.services.step_rows import Planned
+from orchestrator.workflow.blocks import spared
 from orchestrator.workflow.definition import AgentRef, Definition, from_plain
 from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.planning import plan_of
@@ -51,7 +52,7 @@ def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOT
     definition = from_plain(workflow.definition)
     complete = _checked(definition, inputs)
     filled = fill(workflow.domain_id, definition)
-    agents = _agents(workflow, refs_of(definition, pinned(filled)))
+    agents = _agents(workflow, definition, refs_of(definition, pinned(filled)))
     guards.check(workflow, definition, agents)
     laid_out = _laid_out(definition, agents)
     said = brief.as_json()
@@ -108,13 +109,17 @@ def _abroad(refs: Sequence[AgentRef]) -> dict[tuple[str, str, int], Agent]:
     return {(agent.domain.slug, agent.slug, agent.version): agent for agent in agents}
 
 
-def _agents(workflow: Workflow, refs: Mapping[str, AgentRef]) -> dict[str, Agent]:
+def _agents(
+    workflow: Workflow, definition: Definition, refs: Mapping[str, AgentRef]
+) -> dict[str, Agent]:
     agents = agents_of(workflow.domain_id, refs)
     _refuse_unbound(workflow, refs, agents)
+    active = {alias for alias, agent in agents.items() if agent.lifecycle == Lifecycle.ACTIVE}
+    able = active | (spared(definition, active) & set(agents))
     missing = [
         {"pointer": pointer(["agents", alias]), "detail": f"{ref.slug}@{ref.version}"}
         for alias, ref in refs.items()
-        if alias not in agents or agents[alias].lifecycle != Lifecycle.ACTIVE
+        if alias not in able
     ]
     if missing:
         detail = _("No active agent is registered here as %(names)s; register or resume it.")

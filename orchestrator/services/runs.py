@@ -39,6 +39,7 @@ from orchestrator.patterns.states import is_under_way, reason_to_wait
 from orchestrator.services import (
     bells,
     moves,
+    origins,
     remembered,
     rollback,
     shortage,
@@ -51,6 +52,7 @@ from orchestrator.services.context import outputs_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.intake import Intake, prepare
+from orchestrator.services.origins import Origin
 from orchestrator.services.run_states import move as _move
 from orchestrator.services.selection import Filled, pinned, tell
 from orchestrator.services.shared_state import values_of
@@ -73,13 +75,15 @@ def start(
     brief: Brief = NOTHING,
     actor: Actor | None = None,
     contract: Contract | None = None,
+    origin: Origin | None = None,
 ) -> Run:
     """Start a run, or return the one that the same `dedupe_key` started with the same inputs.
 
     `brief` is what its agents are told beside the inputs, `contract` the one under which another
-    domain asks for it. The run begins once every budget above it holds what it may use, and is
-    pending until then. Raises Invalid with everything wrong by JSON pointer, or naming the agents
-    that cannot work, and Refusal with `budget_exhausted` where no waiting would help.
+    domain asks for it, `origin` what a fork takes over. The run begins once every budget above it
+    holds what it may use, and is pending until then. Raises Invalid with everything wrong by JSON
+    pointer, or naming the agents that cannot work, and Refusal with `budget_exhausted` where no
+    waiting would help.
     """
     if not initiator.is_active:
         raise Forbidden("inactive_person", _("A deactivated account cannot start runs."))
@@ -87,7 +91,9 @@ def start(
     try:
         with recording():
             known = Run.objects.filter(dedupe_key=dedupe_key).first()
-            run = known or _create(workflow, initiator, intake, dedupe_key, contract)
+            run = known or _create(
+                workflow, initiator, intake, dedupe_key, contract=contract, origin=origin
+            )
             if not known:
                 _ask_for_budget(run, intake, actor or Actor.person(initiator.pk))
     except IntegrityError:
@@ -183,7 +189,9 @@ def _create(
     initiator: Person,
     intake: Intake,
     dedupe_key: str,
+    *,
     contract: Contract | None,
+    origin: Origin | None,
 ) -> Run:
     run = Run.objects.create(
         domain_id=workflow.domain_id,
@@ -196,8 +204,9 @@ def _create(
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
         contract=contract,
+        **(origin.fields() if origin else {}),
     )
-    steps.lay_out(run=run, plan=intake.steps)
+    steps.lay_out(run=run, plan=intake.steps, origin=origin)
     return run
 
 
@@ -214,6 +223,8 @@ def _ask_for_budget(run: Run, intake: Intake, actor: Actor) -> None:
 
 def _begin(run: Run, actor: Actor, filled: Sequence[Filled] = ()) -> None:
     _admit(run, actor, filled)
+    if run.forked_from_id:
+        origins.tell(run, actor)
     advance(run_id=run.pk)
 
 

@@ -47,8 +47,8 @@ def is_abroad(step: Step) -> bool:
     return step.agent is not None and step.agent.domain_id != step.run.domain_id
 
 
-def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
-    """Return the outermost sequence, blocked, in the order of the file."""
+def planned_rows(run: Run, plan: Sequence[Planned], ended: Mapping[str, str]) -> list[Step]:
+    """Return the outermost sequence in the order of the file, blocked unless it has `ended`."""
     return [
         Step(
             run=run,
@@ -57,6 +57,7 @@ def planned_rows(run: Run, plan: Sequence[Planned]) -> list[Step]:
             kind=StepKind.BLOCK if node.is_block else StepKind.TURN,
             agent=node.agent,
             alias=node.alias,
+            state=StepState(ended.get(node.path, StepState.BLOCKED)),
         )
         for position, node in enumerate(plan)
     ]

@@ -32,6 +32,7 @@ from orchestrator.services import bells, claimable, remembered, shared_state, ti
 from orchestrator.services.bounds import bounds_of
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
+from orchestrator.services.origins import Origin
 from orchestrator.services.step_rows import (
     Asked,
     Planned,
@@ -50,9 +51,16 @@ _NEW_PHASE: Mapping[str, Any] = {"attempts": 0, "crash_count": 0, "not_before": 
 _CLEARED: Mapping[str, Any] = {"error_code": "", "error_detail": ""}
 
 
-def lay_out(*, run: Run, plan: Sequence[Planned]) -> None:
-    """Create the steps of the run's outermost sequence, blocked, in the order of the file."""
-    statements.inserted(planned_rows(run, plan))
+def lay_out(*, run: Run, plan: Sequence[Planned], origin: Origin | None = None) -> None:
+    """Create the steps of the run's outermost sequence, blocked, in the order of the file.
+
+    Those that a fork takes over stand as they ended in the run it comes from.
+    """
+    ended = {taken.path: taken.state for taken in origin.taken} if origin else {}
+    rows = planned_rows(run, plan, ended)
+    if origin is not None:
+        origin.laid_out(rows)
+    statements.inserted(rows)
 
 
 def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:

@@ -27,6 +27,7 @@ from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
+from orchestrator.services.trusting import refuse_unless_it_follows
 from orchestrator.services.voices import voice_of
 from orchestrator.workflow.checkpoints import judge
 from orchestrator.workflow.plain_json import refuse_unstorable
@@ -44,6 +45,7 @@ def supply(
         step = escalation.step_of(run_id, step_id)
         said = checked(run=step.run, person=person, reason=reason)
         _refuse_unless_possible(step)
+        refuse_unless_it_follows(run_id)
         prepared = _prepared(step, _checked_output(step, output), person, said)
         with recording():
             run = runs.lock(run_id)

@@ -33,6 +33,7 @@ class Form:
     words: Words
     step_id: UUID | None = None
     agents: Sequence[tuple[UUID, str]] = ()
+    places: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ RUN_WORDS: Mapping[str, Words] = {
         gettext_lazy("Pause"),
         gettext_lazy("Nothing new begins. People can still decide; what they allow waits."),
         "circle-pause",
+    ),
+    "fork": Words(
+        gettext_lazy("Fork"),
+        gettext_lazy(
+            "Another run begins at a step of this one, with what the steps before it came to. "
+            "Approvals and effects are not taken over."
+        ),
+        "git-fork",
     ),
     "roll_back": Words(
         gettext_lazy("Roll back"),
@@ -128,7 +137,13 @@ UNDO_WORDS: Mapping[str, Words] = {
 def forms_of(run: RunView, controls: Controls) -> tuple[Form, ...]:
     """Return the forms for the whole run."""
     return tuple(
-        Form(f"do-{name}", name, _url(run, name), words)
+        Form(
+            f"do-{name}",
+            name,
+            _url(run, name),
+            words,
+            places=controls.forkable if name == "fork" else (),
+        )
         for name, words in RUN_WORDS.items()
         if getattr(controls, name)
     )
@@ -142,9 +157,11 @@ def shown(run: RunView, packets: Sequence[Packet]) -> tuple[ShownPacket, ...]:
 def said(name: str) -> str:
     """Say what was done, for the message after it."""
     done = {
+        "budget": _("The run may use more. Retry a step that was left to people for want of it."),
         "cancel": _("Cancelling was asked for. What is under way is told to stop."),
         "pause": _("The run is paused."),
         "resume": _("The run goes on."),
+        "fork": _("This run begins where you chose, with what came before it."),
         "roll_back": _("What the run did is being undone."),
         "supply_output": _("Your output is offered; a second person must agree to it."),
     }

@@ -1,6 +1,6 @@
 """What the patterns say about the fields of their blocks in a file."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from orchestrator.patterns.handoff import checks as handoff
 from orchestrator.patterns.handoff import rules as handoff_rules
 from orchestrator.patterns.magentic import checks as magentic
 from orchestrator.patterns.magentic import rules as magentic_rules
-from orchestrator.workflow.definition import StepPlan
+from orchestrator.workflow.definition import Definition, StepPlan
 from orchestrator.workflow.source import Place
 
 Options = Mapping[str, Any]
@@ -45,6 +45,15 @@ def agents_in(step: StepPlan) -> frozenset[str]:
         return frozenset({step.agent})
     inner = (agents_in(child) for child in step.steps)
     return fields_of(step.pattern).agents_named(step.options).union(*inner)
+
+
+def spared(definition: Definition, active: Collection[str]) -> frozenset[str]:
+    """Return the aliases that need not be at work: only peers, each with one beside it that is."""
+    crews = definition.peers.values()
+    peers = {peer for crew in crews for peer in crew}
+    alone = {peer for crew in crews if not set(crew) & set(active) for peer in crew}
+    named = frozenset().union(*map(agents_in, definition.steps))
+    return frozenset(peers - alone - named)
 
 
 def fields_of(pattern: str) -> Fields:

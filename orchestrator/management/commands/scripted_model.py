@@ -26,7 +26,9 @@ class Command(BaseCommand):
             script = read_script(options["script"])
         except ScriptError as error:
             raise CommandError(str(error)) from None
-        signal.signal(signal.SIGTERM, _interrupt)
+        # A shell starts what it runs in the background with SIGINT ignored.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         with ScriptedModel(script, options["port"]) as server:
             self.stdout.write(f"OPENAI_BASE_URL={server.base_url}")
             self.stdout.flush()

@@ -77,6 +77,9 @@ def ids_are_unique(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
             yield source.problem((*node.place, "id"), f"step id {name!r} is used twice")
         if name == "do" and not is_do:
             yield source.problem((*node.place, "id"), "'do' is what a foreach does, not an id")
+        if name == "undo":
+            message = "'undo' is where a run keeps what it undoes, not an id"
+            yield source.problem((*node.place, "id"), message)
         seen[name] += 1
 
 

@@ -115,3 +115,36 @@ def test_a_reviewer_who_operates_nothing_may_not(home: House, run: Run, what: st
     assert (status, problem["code"]) == (403, "permission_missing")
     run.refresh_from_db()
     assert run.state == "running"
+
+
+def test_a_packet_says_what_failed_how_it_changed_what_is_open_and_what_it_cost(
+    api: APIClient, home: House
+) -> None:
+    run = escalated(home)
+    look = step_of(run, "look")
+    for number, (code, detail) in enumerate(
+        [("boom", "line one"), ("boom", "line two"), ("boom", "line two")], start=1
+    ):
+        look.tries.create(
+            number=number,
+            epoch=number,
+            worker="w",
+            outcome="failed",
+            error_code=code,
+            error_detail=detail,
+            cost_micro_usd=1000,
+        )
+    answer = api.get(f"/api/v1/runs/{run.pk}/escalations/")
+    [packet] = answer.json()
+    assert (packet["step"], packet["path"]) == (str(look.pk), "look")
+    assert [failure["error_detail"] for failure in packet["failures"]] == [
+        "line one",
+        "line two",
+        "line two",
+    ]
+    first, second = packet["changes"]
+    assert first == {"before": 1, "after": 2, "lines": ["- line one", "+ line two"]}
+    assert second["lines"] == []
+    assert packet["open_effects"] == []
+    assert packet["spent"] == {"attempts": 3, "cost_micro_usd": 3000}
+    assert "retry" in packet["verbs"]

@@ -26,7 +26,7 @@ class PlayerRunner:
     version = "1"
 
     def run(self, request: AgentRequest, heartbeat: Heartbeat) -> AgentResult:
-        """Answer at once; `config.answers` may hold other answers for the first tries."""
+        """Answer at once; `config.output` is said instead, and `config.at` at steps so named."""
         heartbeat()
         plain = {
             "agent": request.agent_slug,
@@ -37,7 +37,9 @@ class PlayerRunner:
         }
         wanted = proposals(plain, request.config.get("places", ()), request.config.get("ledger"))
         asked = [Proposal(one["tool"], one["arguments"]) for one in wanted]
-        return AgentResult({**answer(plain), **request.config.get("output", {})}, proposals=asked)
+        name = request.step_path.rpartition("/")[2].partition("#")[0]
+        instead = request.config.get("output", {}) | request.config.get("at", {}).get(name, {})
+        return AgentResult({**answer(plain), **instead}, proposals=asked)
 
 
 @contextmanager

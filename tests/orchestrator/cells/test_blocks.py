@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from audit.services.events import recording
 from governance.models import Gate
-from orchestrator.models import Attempt, Run, Step
+from orchestrator.models import Attempt, Run, RunState, Step
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import answers, turns
+from orchestrator.services import answers, rollback, runs, turns
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories import orchestrator as make
@@ -265,3 +266,17 @@ def test_a_step_whose_condition_is_unclear_is_left_to_a_person(home: House) -> N
     assert place_states(run) == {"look": "succeeded", "tell": "escalated"}
     assert "neither true nor false" in run.error_detail
     assert replays(run)
+
+
+def test_a_timer_ends_with_the_run_that_is_wound_down(home: House) -> None:
+    [fan, report] = concurrent()
+    fan["join"] = {"policy": "all_settled", "deadline": "30m"}
+    run = started(home, fan, report)
+    with recording():
+        rollback.end(runs.lock(run.pk), RunState.FAILED, "stopped", "Because.")
+    assert step_of(run, "scans/deadline").state == "cancelled"
+    Step.objects.filter(kind="timer").update(not_before=timezone.now() - timedelta(seconds=1))
+    assert sweep().elapsed == 0
+    run.refresh_from_db()
+    assert run.state == "failed"
+    assert set(states_of(run).values()) <= {"cancelled", "blocked"}

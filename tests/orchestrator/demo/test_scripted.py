@@ -103,9 +103,11 @@ def test_a_script_that_cannot_be_played_is_refused_with_its_place(script: Any) -
         script_of(script)
 
 
-@pytest.mark.parametrize(("asks", "code"), [(1, 0), (0, 1)])
+@pytest.mark.parametrize(
+    ("asks", "code", "number"), [(1, 0, signal.SIGINT), (0, 1, signal.SIGTERM)]
+)
 def test_the_command_says_whether_the_script_was_consumed(
-    tmp_path: Path, asks: int, code: int
+    tmp_path: Path, asks: int, code: int, number: signal.Signals
 ) -> None:
     (tmp_path / "script.yaml").write_text("- text: Hello.\n")
     command = [sys.executable, "manage.py", "scripted_model", str(tmp_path / "script.yaml")]
@@ -118,8 +120,11 @@ def test_the_command_says_whether_the_script_was_consumed(
         with openai.OpenAI(base_url=url, api_key="none", max_retries=0) as api:
             for _ in range(asks):
                 assert ask(api, "hi").choices[0].message.content == "Hello."
-        process.send_signal(signal.SIGINT)
-        _out, complaint = process.communicate(timeout=20)
+        process.send_signal(number)
+        try:
+            _out, complaint = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert (b"1 turns are left" in complaint) == bool(code)
     assert len((tmp_path / "log").read_text().splitlines()) == asks

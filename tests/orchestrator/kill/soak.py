@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--postgres", action="store_true")
     chosen = parser.parse_args()
-    words = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:randomly"]
+    words = [sys.executable, "-m", "pytest", "-q", "-s", "--slow", "-p", "no:randomly"]
     words += ["--postgres"] if chosen.postgres else []
     soak = {"SOAK_POINTS": str(chosen.points), "SOAK_SEED": str(chosen.seed)}
     where = Path(__file__).with_name("test_points.py").parent / TEST

@@ -10,6 +10,7 @@ import pytest
 from audit.selectors.events import events_for
 from audit.types import StreamKey
 from governance.models import Agent, Lifecycle, Person
+from governance.refusals import Invalid
 from governance.services import agents
 from orchestrator.models import Attempt, Run
 from orchestrator.runners.base import AgentRequest
@@ -124,3 +125,22 @@ def test_a_page_and_the_log_open_what_nobody_won_as_well(home: House, peer: Peer
     Agent.objects.filter(slug__in=PRICES).update(lifecycle=Lifecycle.SUSPENDED)
     work(run)
     assert shown(home.grace, run)["draft/bid-ann"]["price_micro_usd"] == 3
+
+
+def test_a_run_begins_while_one_peer_is_out_of_service_and_the_others_do_its_work(
+    home: House, peer: Peer
+) -> None:
+    Agent.objects.filter(slug="cid").update(lifecycle=Lifecycle.SUSPENDED)
+    run = work(begun(home))
+    assert (run.state, step_of(run, "draft").output) == ("succeeded", {"by": "bob"})
+
+
+@pytest.mark.parametrize("out", [["ann"], ["ann", "bob", "cid"]])
+def test_a_run_does_not_begin_without_whom_it_names_or_a_whole_crew(
+    home: House, peer: Peer, out: list[str]
+) -> None:
+    Agent.objects.filter(slug__in=out).update(lifecycle=Lifecycle.SUSPENDED)
+    with pytest.raises(Invalid) as caught:
+        begun(home)
+    assert caught.value.code == "unknown_agent"
+    assert not Run.objects.exists()

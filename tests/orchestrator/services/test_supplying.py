@@ -8,6 +8,7 @@ from governance.refusals import Refusal
 from governance.services import tools
 from orchestrator.models import Run
 from orchestrator.runners import supply
+from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import escalation, supplying
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
@@ -69,6 +70,7 @@ def test_a_supplied_output_counts_once_a_second_person_agreed(home: House) -> No
     work(run)
     assert (run.state, step_of(run, "look").output) == ("succeeded", {"found": 3})
     assert Effect.objects.get().state == "succeeded"
+    assert isinstance(replay(run.pk), Replayed)
 
 
 def test_an_offer_that_is_rejected_leaves_the_step_to_people(home: House) -> None:

@@ -4,15 +4,21 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from governance.models import Effect
+from governance.models import Effect, EffectClass
 from orchestrator.models import Run
 from tests.factories import orchestrator as make
 from tests.factories.audit import recorded
 from tests.factories.governance import House
 from tests.factories.orchestrator import started, step, step_of, work
 from tests.orchestrator.services.escalating import escalated, operated
+from tests.orchestrator.services.executing import (
+    Tool,
+    approve,
+    execute,
+    put_in_place,
+    waiting_run,
+)
 from tests.orchestrator.services.proposing import append
-from tests.orchestrator.views import scenes, stage
 
 
 @pytest.fixture
@@ -53,7 +59,8 @@ def test_a_run_is_paused_resumed_and_cancelled_from_its_page(page: Client, home:
     assert (send(page, run, "cancel"), run.state) == (302, "cancelled")
     shown = text(page, run)
     assert "Grace: “Because.”" in shown
-    assert 'id="operate"' not in shown
+    assert 'id="do-cancel"' not in shown
+    assert 'id="do-fork"' in shown
 
 
 def test_a_step_that_needs_a_person_is_shown_with_its_verbs(page: Client, home: House) -> None:
@@ -72,16 +79,18 @@ def test_a_step_that_needs_a_person_is_shown_with_its_verbs(page: Client, home: 
     assert recorded(f"run:{run.pk}").count("step.retried") == 1
 
 
-def test_an_effect_in_doubt_is_asked_about(client: Client, db: None) -> None:
-    place = stage.studio()
-    run = scenes.escalated(place)
-    client.force_login(place.grace)
-    shown = text(client, run)
-    assert "nobody knows whether Merge a branch took effect" in shown
+def test_an_effect_in_doubt_is_asked_about(
+    page: Client, home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_place(Tool(effect_class=EffectClass.NONE, doubts=True), monkeypatch)
+    run = waiting_run(home)
+    approve(home)
+    assert execute(run)
+    shown = text(page, run)
+    assert "nobody knows whether Append to a ledger took effect" in shown
     assert 'name="happened" value="yes"' in shown
-    step_id = run.steps.get(path="merge").pk
-    sent = {"verb": "reconcile", "step": str(step_id), "happened": "no"}
-    assert (send(client, run, "escalations", **sent), run.state) == (302, "running")
+    sent = {"verb": "reconcile", "step": str(step_of(run, "write").pk), "happened": "no"}
+    assert (send(page, run, "escalations", **sent), run.state) == (302, "running")
     assert Effect.objects.get(run_id=run.pk).state == "failed"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
@@ -74,9 +74,9 @@ def change(*, budget_id: int, cap: int, person: Person, reason: str) -> Budget:
     said = _said(reason)
     with recording():
         used = F("held") + F("spent")
-        enough = Budget.objects.filter(pk=budget_id, held__lte=cap)
-        if cap < budget.cap:
-            enough = enough.annotate(used=used).filter(used__lte=cap)
+        # Whether this raises or lowers it is for the row to say: somebody may have changed it.
+        fits = Q(cap__lte=cap) | Q(used__lte=cap)
+        enough = Budget.objects.annotate(used=used).filter(fits, pk=budget_id, held__lte=cap)
         share = share_of(budget.spent, cap)
         following = next((alert for alert in ALERTS if alert > share), None)
         beyond = Greatest(0, used - cap)

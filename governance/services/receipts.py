@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
-from governance.contract_terms import moment
+from governance.contract_terms import MOST_MICRO_USD, moment
 from governance.models import Contract, Decision, Domain, Receipt
 from governance.refusals import Refusal
 from governance.selectors.clock import database_now
@@ -93,8 +93,9 @@ def accept(
 
 def _is_complete(body: Mapping[str, Any]) -> bool:
     spent, decisions = body.get("spent_micro_usd"), body.get("decisions")
-    is_amount = isinstance(spent, int) and not isinstance(spent, bool) and spent >= 0
-    return body.get("outcome") in OUTCOMES and is_amount and isinstance(decisions, list)
+    is_amount = type(spent) is int and 0 <= spent <= MOST_MICRO_USD
+    has_said = body.get("outcome") in OUTCOMES and isinstance(body.get("code"), str)
+    return has_said and is_amount and isinstance(decisions, list)
 
 
 def _held(message: str, holder: Domain) -> Receipt | None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from audit.canonical import canonical_bytes, digest
 from audit.services.events import recording
-from governance.models import Agent, Contract, ContractState, Person
+from governance.models import Agent, Contract, ContractState, Holding, Person
 from governance.refusals import Refusal
 from governance.selectors import binding
 from governance.services import receipts
@@ -36,6 +36,8 @@ from orchestrator.services import cancellation, crossing, rollback, runs, workfl
 from orchestrator.workflow.plain_json import as_stored
 
 TURN = "turn"
+# Other work holds what is left of a contract's cap, and may give some of it back.
+AWAITED = "contract_awaited"
 MOST_AT_ONCE = 200
 
 
@@ -50,6 +52,11 @@ def receive(*, message: Message) -> Errand:
         return known
     with recording():
         contract = _binding(message)
+        # One asks after the other, so that nobody is promised what another was.
+        Contract.objects.select_for_update(of=("self",)).get(pk=contract.pk)
+        known = _known(message.id)
+        if known is not None:
+            return known
         run = runs.start(
             workflow=_workflow(contract, message),
             initiator=_initiator(message),
@@ -188,6 +195,22 @@ def _binding(message: Message) -> Contract:
     return contract
 
 
+def _left(contract: Contract) -> int:
+    """Return what work that begins now may use of the cap, in micro-USD; raises Refusal.
+
+    What was spent is gone, and what errands under way may use is theirs.
+    """
+    under_way = Errand.objects.filter(contract=contract, run__isnull=False, receipt=None)
+    held = Holding.objects.filter(run_id__in=under_way.values("run_id"))
+    promised = int(held.aggregate(most=Sum("micro_usd_cap"))["most"] or 0)
+    spent = binding.spent_under(contract, holder=contract.callee)
+    left = int(contract.body["budget_cap_micro_usd"]) - spent - promised
+    if left <= 0:
+        detail = _("What is left of the budget of contract %(name)s is promised to other work.")
+        raise Refusal(AWAITED, detail % {"name": contract.name})
+    return left
+
+
 def _agent(contract: Contract, reference: str) -> Agent:
     slug, _at, version = reference.partition("@")
     found = Agent.objects.filter(domain=contract.callee, slug=slug, version=version).first()
@@ -217,7 +240,7 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
         "inputs": {"type": "object"},
         "success": ["true"],
         "limits": {"deadline": message.deadline, "max_attempts": message.max_attempts},
-        "budget": _budget(contract, message),
+        "budget": _budget(message, _left(contract)),
         "agents": {"worker": {"ref": message.agent}},
         "steps": [turn],
     }
@@ -232,10 +255,10 @@ def _workflow(contract: Contract, message: Message) -> Workflow:
     )
 
 
-def _budget(contract: Contract, message: Message) -> dict[str, Any]:
-    """Return what the turn may use: what the caller grants it, and never more than the cap."""
+def _budget(message: Message, left: int) -> dict[str, Any]:
+    """Return what the turn may use: what the caller grants it, and never more than is left."""
     granted = {unit: amount for unit, amount in message.budget.items() if unit != "micro_usd"}
-    most = min(message.budget["micro_usd"], contract.body["budget_cap_micro_usd"])
+    most = min(message.budget["micro_usd"], left)
     dollars, rest = divmod(most, 1_000_000)
     return {"usd": f"{dollars}.{rest:06d}", **granted, "on_exhausted": "stop"}
 

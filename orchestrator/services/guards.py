@@ -3,7 +3,7 @@
 What can be known before a run starts is checked then; the rest when the action is proposed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q
@@ -15,9 +15,9 @@ from governance.models import Agent, Grant
 from governance.refusals import Invalid
 from governance.services import bundles
 from governance.services.actions import Prepared
-from orchestrator.models import Step, Workflow
+from orchestrator.models import Step, StepKind, Workflow
 from orchestrator.runners import approval, checkpoint, supply
-from orchestrator.runners.base import AgentFailedError
+from orchestrator.runners.base import AgentFailedError, Proposal
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import Definition, StepPlan, duration
 from orchestrator.workflow.guarding import NOTHING, Guard
@@ -39,6 +39,17 @@ def guard_of(step: Step, tool: str) -> Guard:
         words = {"tool": guard.tool}
         raise AgentFailedError("undeclared_action", detail % words, retryable=False)
     return guard
+
+
+def refuse_of_the_house(step: Step, proposals: Sequence[Proposal]) -> None:
+    """Raise AgentFailedError for a question of the house that an agent itself proposed.
+
+    What is supplied counts as a person's words, and what passes a checkpoint as judged.
+    """
+    asked = next((one.tool for one in proposals if one.tool in _OF_THE_HOUSE), "")
+    if asked and step.kind != StepKind.APPROVAL:
+        detail = _("No agent may propose %(tool)s.") % {"tool": asked}
+        raise AgentFailedError("undeclared_action", detail, retryable=False)
 
 
 def demands_of(step: Step, guard: Guard) -> dict[str, Any]:

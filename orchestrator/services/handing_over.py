@@ -71,7 +71,8 @@ def ask(claim: Claim, step: Step, request: AgentRequest) -> Answered:
         message = _message(errand, step, request)
         answer = transport_to(errand.contract.callee).submit(message)
     except Refusal as no:
-        raise AgentFailedError(no.code, no.detail, retryable=False) from None
+        passes = no.code == errands.AWAITED
+        raise AgentFailedError(no.code, no.detail, retryable=passes) from None
     except TransportError as error:
         raise AgentFailedError("transport", str(error), retryable=True) from error
     if answer is None or answer.body.get("outcome") != "succeeded":

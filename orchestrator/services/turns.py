@@ -40,6 +40,7 @@ from orchestrator.services import (
     conversations,
     errands,
     failures,
+    guards,
     handing_over,
     proposals,
     remembered,
@@ -290,6 +291,7 @@ def _worked(claim: Claim) -> Turn:
     else:
         result = _run(claim, step, _request(step, definition, plan))
     try:
+        guards.refuse_of_the_house(step, result.proposals)
         return _turn_of(claim, step, definition, result)
     except AgentFailedError as error:
         error.usage = error.usage or result.usage

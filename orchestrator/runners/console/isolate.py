@@ -79,7 +79,7 @@ class Isolate(ConsoleTool):
     ) -> Mapping[str, Any] | None:
         """Ask the service whether it has carried the command out."""
         with effects():
-            return self.service(arguments).applied(effect_key)
+            return self.service(arguments).outcome(effect_key)
 
     def compensate(
         self,

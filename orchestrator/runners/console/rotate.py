@@ -93,7 +93,7 @@ class Rotate(ConsoleTool):
     ) -> Mapping[str, Any] | None:
         """Ask the service whether it has carried the command out."""
         with effects():
-            done = self.service(arguments).applied(effect_key)
+            done = self.service(arguments).outcome(effect_key)
         return None if done is None or "refused" in done else done
 
     def compensate(

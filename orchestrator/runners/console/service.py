@@ -63,7 +63,20 @@ class Service:
         """
         if (done := self.applied(key)) is not None:
             return done
-        _write(self.path / "commands" / f"{key}.json", command)
+        _write(self._order(key), command)
+        return self._answered(key)
+
+    def outcome(self, key: str) -> Mapping[str, Any] | None:
+        """Return what came of a command, or None if it was never given.
+
+        One that lies there may still be carried out, so it is waited for as `command` does.
+        """
+        return self._answered(key) if self._order(key).is_file() else self.applied(key)
+
+    def _order(self, key: str) -> Path:
+        return self.path / "commands" / f"{_plain(key)}.json"
+
+    def _answered(self, key: str) -> Mapping[str, Any]:
         deadline = time.monotonic() + WAIT_SECONDS
         while (done := self.applied(key)) is None:
             if time.monotonic() > deadline:

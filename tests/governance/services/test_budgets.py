@@ -107,6 +107,22 @@ def test_a_budget_is_not_lowered_below_what_is_used(domain: Domain, ada: Person)
     assert Budget.objects.get().cap == 7
 
 
+def test_a_raise_that_was_overtaken_by_a_larger_one_lowers_nothing_below_what_is_used(
+    domain: Domain, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = budget(domain, 10)
+
+    def slowly(reason: str) -> str:
+        Budget.objects.filter(pk=made.pk).update(cap=50, held=1, spent=30)
+        return reason
+
+    monkeypatch.setattr(budgets, "_said", slowly)
+    with pytest.raises(Refusal) as no:
+        budgets.change(budget_id=made.pk, cap=20, person=ada, reason="More")
+    assert no.value.code == "budget_in_use"
+    assert Budget.objects.get().cap == 50
+
+
 def test_a_budget_of_another_domain_does_not_exist(domain: Domain, ada: Person) -> None:
     other = budget(factory.domain("other"), 10)
     with pytest.raises(Refusal) as no:

@@ -135,3 +135,18 @@ def test_what_receipts_add_up_to_uses_the_contract_up(ally: Alliance) -> None:
 def test_work_that_was_done_gets_its_receipt_after_the_contract_ended(ally: Alliance) -> None:
     contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
     assert issued(ally).body["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "change", [{"code": None}, {"spent_micro_usd": 10**15 + 1}, {"spent_micro_usd": 1.5}]
+)
+def test_a_receipt_nobody_could_keep_is_not_accepted_though_it_is_signed(
+    ally: Alliance, change: dict[str, Any]
+) -> None:
+    body = {**issued(ally).body, **change}
+    signature = domain_keys.sign(ally.callee, body)
+    with pytest.raises(Refusal, match="not complete"):
+        receipts.accept(
+            contract=ally.contract, origin=ORIGIN, output=OUTPUT, body=body, signature=signature
+        )
+    assert not Receipt.objects.filter(holder=ally.home.domain).exists()

@@ -8,10 +8,10 @@ import pytest
 from django.db.models.functions import Now
 
 from audit.models import Event
-from governance.models import Contract, Effect, Gate, Receipt
+from governance.models import Contract, Effect, Gate, Holding, Receipt
 from governance.refusals import Invalid
 from governance.services import contracts
-from orchestrator.models import Run
+from orchestrator.models import Run, Step
 from orchestrator.services import (
     handing_over,
     resumption,
@@ -206,6 +206,23 @@ def test_an_errand_may_use_no_more_than_the_contract_and_the_step_allow(
     make.work(run)
     plain = child_of(run).workflow.definition["budget"]
     assert (plain["usd"], plain["tokens"], plain["on_exhausted"]) == ("0.250000", 7, "stop")
+
+
+def test_errands_under_way_together_are_promised_no_more_than_the_contract_s_cap(
+    db: None, tmp_path: Path
+) -> None:
+    ally = make_ally.allied(governance.house(tmp_path), budget_cap_micro_usd=1_500_000)
+    agents(ally)
+    runs = [started(ally, step("second", "bob", budget={"usd": "1"})) for _ in range(3)]
+    for run in runs:
+        make.work(run)
+    promised = Holding.objects.filter(domain_id=ally.callee.pk)
+    assert sorted(promised.values_list("micro_usd_cap", flat=True)) == [500_000, 1_000_000]
+    late = step_of(runs[2], "second")
+    assert (late.state, late.error_code) == ("backoff", "contract_awaited")
+    assert worked_off(runs[0]).state == worked_off(runs[1]).state == "succeeded"
+    Step.objects.filter(pk=late.pk).update(not_before=Now())
+    assert worked_off(runs[2]).state == "succeeded"
 
 
 def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:

@@ -317,7 +317,7 @@ def test_an_agent_elsewhere_that_is_out_of_service_does_nothing(ally: Alliance) 
 def test_the_same_message_sent_twice_at_once_starts_one_run(
     race: Callable[..., list[object]], tmp_path: Path
 ) -> None:
-    ally = make_ally.allied(governance.house(tmp_path))
+    ally = make_ally.allied(governance.house(tmp_path), budget_cap_micro_usd=200_000_000)
     agents(ally)
     run = started(ally)
     make.drive(run, "first")

@@ -109,3 +109,11 @@ def test_a_supplied_output_must_pass_the_checkpoint_of_its_step(home: House) -> 
     run = escalated(home, first={"checkpoint": [rule]})
     refused(supplying.supply, run, "invalid_output", output={"major": 1})
     supplied(home, run, major=0)
+
+
+def test_no_agent_passes_its_own_words_for_those_of_a_person(home: House) -> None:
+    words = supply.arguments_of("look", {"found": 0}, "A person said so.")
+    make.agent(home, "liar", proposals=[{"tool": supply.SLUG, "arguments": words}])
+    run = work(make.started(home, make.step("look", "liar", on_failure="stop")))
+    assert (run.state, run.error_code) == ("failed", "undeclared_action")
+    assert not Gate.objects.exists()

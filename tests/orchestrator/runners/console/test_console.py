@@ -67,6 +67,10 @@ def test_a_service_that_does_not_answer_leaves_its_effect_unknown(
     (silent / "service.json").write_text(json.dumps({"name": "silent", "port": 1}))
     with pytest.raises(EffectUnknownError, match="did not answer"):
         Isolate().perform({"service": str(silent)}, {}, effect_key=KEY, fence=1)
+    for tool in (Isolate(), Rotate()):
+        with pytest.raises(EffectUnknownError, match="did not answer"):
+            tool.probe({"service": str(silent)}, {}, effect_key=KEY)
+    assert Isolate().probe({"service": str(silent)}, {}, effect_key=OTHER) is None
 
 
 def test_evidence_is_kept_under_its_digest_and_a_changed_log_is_refused(

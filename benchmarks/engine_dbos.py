@@ -93,6 +93,9 @@ def main() -> None:
     DBOS(config={**config, "run_admin_server": False})
     DBOS.launch()
     steps_per_second(lambda: chain(OPTIONS["steps"]))
+    if OPTIONS["steps_only"]:
+        DBOS.destroy()
+        return
     fan_out(lambda: fan(OPTIONS["fan"]))
     latencies("decided to next step (send to recv)", decided())
     DBOS.destroy()

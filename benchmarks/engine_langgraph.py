@@ -110,6 +110,8 @@ def main() -> None:
     with saver() as checkpointer:
         one, wide = chain(checkpointer), fan(checkpointer)
         steps_per_second(lambda: one.invoke({"n": 0}, settings(), durability="sync"))
+        if OPTIONS["steps_only"]:
+            return
         fan_out(lambda: wide.invoke({"found": []}, settings(), durability="sync"))
         latencies("decided to next step (same process)", decided(checkpointer))
 

@@ -90,6 +90,8 @@ def measure() -> None:
         home, *[make.step(f"s{n}", "style") for n in range(OPTIONS["steps"])], name="chain"
     )
     steps_per_second(lambda: chain(home, saved))
+    if OPTIONS["steps_only"]:
+        return
     wide = make.workflow(home, fan_block(), name="fan", agents={"style": {"ref": "style@1"}})
     fan_out(lambda: fan(home, wide))
     replays()

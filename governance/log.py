@@ -119,6 +119,7 @@ BUDGETS: Types = (
     ("budget.changed", "The budget of {budget} is {amount} from now on: {reason}"),
     ("budget.alerted", "{share} % of the budget of {budget} are used"),
     ("budget.run_raised", "The run may use more: {amounts}. {reason}"),
+    ("budget.burning", "The run spends {rate} USD a minute, others of its workflow {usual}"),
     ("budget.reserved", "Budget was reserved"),
     ("budget.awaited", "Waiting for budget: {budget}"),
     ("budget.lent", "Budget was given back while people decide"),

@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from governance.views import (
     agents,
+    budgets,
     contracts,
     gate,
     inbox,
@@ -33,6 +34,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/<uuid:agent_id>/", agents.agent, name="agent"),
     path("agents/<uuid:agent_id>/suspend/", agents.agent_suspend, name="agent-suspend"),
     path("agents/<uuid:agent_id>/resume/", agents.agent_resume, name="agent-resume"),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/add/", budgets.budget_add, name="budget-add"),
+    path("budgets/<int:budget_id>/change/", budgets.budget_change, name="budget-change"),
     path("contracts/", contracts.contracts, name="contracts"),
     path("contracts/<uuid:contract_id>/", contracts.contract, name="contract"),
     path("contracts/<uuid:contract_id>/sign/", contracts.contract_sign, name="contract-sign"),

@@ -3,6 +3,7 @@ from django.urls import URLPattern, URLResolver, path
 from orchestrator.views import health
 from orchestrator.views.advice import workflow_advice
 from orchestrator.views.operating import (
+    run_budget,
     run_cancel,
     run_escalations,
     run_fork,
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/cancel/", run_cancel, name="run-cancel"),
     path("runs/<uuid:run_id>/pause/", run_pause, name="run-pause"),
     path("runs/<uuid:run_id>/resume/", run_resume, name="run-resume"),
+    path("runs/<uuid:run_id>/budget/", run_budget, name="run-budget"),
     path("runs/<uuid:run_id>/fork/", run_fork, name="run-fork"),
     path("runs/<uuid:run_id>/escalations/", run_escalations, name="run-escalations"),
     path("workflows/", workflows, name="workflows"),

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from governance.api import agents, contracts, gates, people
+from governance.api import agents, budgets, contracts, gates, people
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me/", people.MeView.as_view(), name="api-me"),
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         agents.AgentResumeView.as_view(),
         name="api-agent-resume",
     ),
+    path("budgets/", budgets.BudgetsView.as_view(), name="api-budgets"),
+    path("budgets/<int:budget_id>/", budgets.BudgetDetailView.as_view(), name="api-budget"),
     path("contracts/", contracts.ContractsView.as_view(), name="api-contracts"),
     path(
         "contracts/<uuid:contract_id>/",

@@ -23,6 +23,19 @@ def micro_usd(text: str) -> int:
     return int(amount)
 
 
+def amount_from(unit: str, text: str) -> int:
+    """Return what a person wrote: dollars, or a whole number of any other unit.
+
+    Raises ValueError for what is no such amount.
+    """
+    plain = text.strip().replace(",", "")
+    if unit == "micro_usd":
+        return micro_usd(plain)
+    if not plain.isascii() or not plain.isdigit() or int(plain) > MOST:
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(plain)
+
+
 def usd(amount: int) -> str:
     """Return dollars for people: at least two decimal places and no more than are needed."""
     text = f"{Decimal(amount) / MICRO:.6f}"

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext as _
 
 from governance.budgeting.amounts import UNITS, usd
-from governance.models import Budget, Charge, Domain, Holding, Unit
+from governance.budgeting.burning import LEAST_SECONDS, Rate
+from governance.models import Budget, Charge, Domain, Holding, HoldingState, Unit
 
 LATEST_CHARGES = 5
+LATEST_RUNS = 20
+LEAST_TIME = timedelta(seconds=LEAST_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,11 @@ def name_of(budget: Budget) -> str:
     return f"{budget.get_scope_display()} {budget.scope_id or budget.domain.name}"
 
 
+def rows_of(domain: Domain) -> list[Budget]:
+    """Return the domain's budgets as they stand."""
+    return list(Budget.objects.filter(domain=domain).order_by("scope_id", "unit", "window"))
+
+
 def budgets_of(domain: Domain) -> list[BudgetRow]:
     """Return the domain's budgets, the widest first, each with its latest charges."""
     found = Budget.objects.filter(domain=domain).select_related("domain")
@@ -129,6 +138,22 @@ def holdings_to_tell() -> QuerySet[Holding]:
         spent = f"{unit}_spent"
         due |= Q(_reaches(spent, f"{unit}_cap"), **{f"{spent}__gt": 0})
     return Holding.objects.filter(due).exclude(state="closed").order_by("pk")
+
+
+def spending_now() -> QuerySet[Holding]:
+    """Return the holdings of runs under way that nobody has looked at for spending too fast."""
+    going = Holding.objects.filter(state=HoldingState.HELD, guarded_at=None)
+    old_enough = going.filter(opened_at__lte=Now() - LEAST_TIME, micro_usd_spent__gt=0)
+    return old_enough.annotate(now=Now()).order_by("pk")
+
+
+def rates_of(domain_id: UUID, workflow: str) -> list[Rate]:
+    """Return how fast the latest runs of a workflow spent that have ended."""
+    ended = Holding.objects.filter(domain_id=domain_id, workflow=workflow, micro_usd_spent__gt=0)
+    known = ended.filter(closed_at__isnull=False, opened_at__isnull=False)
+    columns = ("micro_usd_spent", "opened_at", "closed_at")
+    latest = known.order_by("-closed_at").values_list(*columns)[:LATEST_RUNS]
+    return [Rate(spent, (to - since).total_seconds()) for spent, since, to in latest]
 
 
 def share_used(holding: Holding) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, Q
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from audit import statements
@@ -26,6 +26,11 @@ from governance.services import reservations
 
 BUDGETS = Actor.system("budgets")
 _LIMITLESS = MOST * 1000
+# No agent or model has a budget of its own: what `_finer` says, in the statement of every turn.
+_NOTHING_FINER = (
+    "NOT EXISTS (SELECT 1 FROM governance_budget b WHERE b.domain_id = %s AND"
+    " ((b.scope = 'agent' AND b.scope_id = %s) OR (b.scope = 'model' AND b.scope_id = %s)))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +127,15 @@ def draw(ask: Draw) -> Answer:
     """Hold for an attempt what it may use, of the run's holding and of its agent and model."""
     if not ask.needs:
         return Held()
-    finer = Budget.objects.filter(_finer(ask), domain_id=ask.domain_id)
-    mine = Holding.objects.filter(~Exists(finer), pk=ask.run_id, state=HoldingState.HELD)
-    if mine.filter(*map(_fits, ask.needs.items())).update(**_more_held(ask.needs)):
+    mine = {"pk": ask.run_id, "state": HoldingState.HELD}
+    fits = " AND ".join([_NOTHING_FINER, *map(_fits, ask.needs)])
+    given = [
+        statements.plain(Budget, "domain", ask.domain_id),
+        ask.agent,
+        ask.model,
+        *ask.needs.values(),
+    ]
+    if statements.changed(Holding, mine, _more_held(ask.needs), fits, given):
         return Held(ask.needs)
     with transaction.atomic():
         answer = _draw_slowly(ask)
@@ -188,6 +199,15 @@ def close(*, run_id: UUID) -> bool:
     used = spent_of(holding)
     if reservations.close(run_id=run_id, used=used) or any(used.values()):
         _tell(holding, "budget.settled", used=without_zeros(used))
+    return True
+
+
+def guard(*, run_id: UUID, rate: str, usual: str) -> bool:
+    """Note that a run spends too fast, once in its life; return whether that is news."""
+    unguarded = Holding.objects.filter(pk=run_id, guarded_at=None)
+    if not unguarded.update(guarded_at=Now()):
+        return False
+    _tell(Holding.objects.get(pk=run_id), "budget.burning", rate=rate, usual=usual)
     return True
 
 
@@ -294,10 +314,9 @@ def _finer(ask: Draw) -> Q:
     return of_agent | Q(scope=BudgetScope.MODEL, scope_id=ask.model)
 
 
-def _fits(need: tuple[str, int]) -> Q:
-    unit, amount = need
-    used = F(f"{unit}_held") + F(f"{unit}_spent") + amount
-    return Q(**{f"{unit}_cap__isnull": True}) | Q(**{f"{unit}_cap__gte": used})
+def _fits(unit: str) -> str:
+    """Return that the unit's cap, if there is one, leaves room for the amount that is given."""
+    return f"({unit}_cap IS NULL OR {unit}_cap >= {unit}_held + {unit}_spent + %s)"
 
 
 def _more_held(needs: Amounts) -> dict[str, Any]:

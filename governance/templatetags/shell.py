@@ -67,6 +67,7 @@ PLACES = (
     Place("runs", _("Runs"), "activity", "r", ("run",)),
     Place("agents", _("Agents"), "bot", "n", ("agent", "agent-register", "agent-suspend")),
     Place("workflows", _("Workflows"), "workflow", "w", ("workflow", "workflow-start")),
+    Place("budgets", _("Budgets"), "wallet", "b", (), "manage_budgets", desk_only=True),
     Place(
         "contracts",
         _("Contracts"),

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from governance.api.permissions import PeopleOnly
 from governance.api.problems import REFUSALS
 from governance.api.strict import StrictSerializer
+from governance.budgeting.amounts import MOST
 from governance.models import Person
 from orchestrator.api.packet_serializers import PacketSerializer
 from orchestrator.api.run_serializers import RunSerializer
@@ -19,7 +20,7 @@ from orchestrator.models import PauseMode
 from orchestrator.selectors import runs as run_selectors
 from orchestrator.selectors.escalations import packets_of
 from orchestrator.selectors.workflows import visible_workflow
-from orchestrator.services import cancellation, forking, pausing, verbs
+from orchestrator.services import budgeting, cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
 from orchestrator.workflow.definition import from_plain
 
@@ -36,6 +37,15 @@ class PauseSerializer(WhySerializer):
     """Why, and whether turns under way may finish."""
 
     mode = serializers.ChoiceField(choices=PauseMode.choices, default=PauseMode.DRAIN)
+
+
+class RaiseSerializer(WhySerializer):
+    """What the run may use from now on, of each unit that is named; money in micro-dollars."""
+
+    micro_usd = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
+    tokens = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
+    tool_calls = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
+    compute_seconds = serializers.IntegerField(required=False, min_value=1, max_value=MOST)
 
 
 class VerbSerializer(WhySerializer):
@@ -101,6 +111,24 @@ class RunResumeView(APIView):
         """Resume the run from where its steps stand now. Needs `operate_runs`."""
         given, person = _given(request, WhySerializer), _may_see(request, run_id)
         pausing.resume(run_id=run_id, person=person, **given)
+        return _answer(person, run_id)
+
+
+class RunBudgetView(APIView):
+    """What a run may use."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="runs_budget",
+        request=RaiseSerializer,
+        responses={200: RunSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, run_id: uuid.UUID) -> Response:
+        """Let the run use more than its file says. Needs `manage_budgets`."""
+        given, person = _given(request, RaiseSerializer), _may_see(request, run_id)
+        reason = given.pop("reason")
+        budgeting.raise_run(run_id=run_id, caps=given, person=person, reason=reason)
         return _answer(person, run_id)
 
 

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:run_id>/cancel/", operating.RunCancelView.as_view(), name="api-run-cancel"),
     path("runs/<uuid:run_id>/pause/", operating.RunPauseView.as_view(), name="api-run-pause"),
     path("runs/<uuid:run_id>/resume/", operating.RunResumeView.as_view(), name="api-run-resume"),
+    path("runs/<uuid:run_id>/budget/", operating.RunBudgetView.as_view(), name="api-run-budget"),
     path("runs/<uuid:run_id>/fork/", operating.RunForkView.as_view(), name="api-run-fork"),
     path(
         "runs/<uuid:run_id>/escalations/",

@@ -16,7 +16,7 @@ from governance.models import Person
 from governance.refusals import Refusal
 from orchestrator.models import PauseMode, Run, RunState, StepState
 from orchestrator.services import bells, claims, runs, steps, timeouts
-from orchestrator.services.history import tell_run
+from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
@@ -43,6 +43,21 @@ def pause(*, run_id: UUID, person: Person, reason: str, mode: PauseMode = PauseM
             if mode == PauseMode.NOW:
                 _stop_turns(run)
     return _with_domain(run_id)
+
+
+def hold_up(*, run_id: UUID, reason: str) -> bool:
+    """Pause a run by rule instead of by a person, and say whether it was under way.
+
+    Turns under way finish. Only a person lets it go on.
+    """
+    with recording():
+        run = runs.lock(run_id)
+        if run.state not in (RunState.RUNNING, RunState.WAITING):
+            return False
+        move(run, RunState.PAUSED, pause_mode=PauseMode.DRAIN, pause_reason=reason)
+        said = {"reason": reason, "mode": PauseMode.DRAIN.value}
+        tell_run(run, "run.paused", ENGINE, **said)
+    return True
 
 
 def resume(*, run_id: UUID, person: Person, reason: str) -> Run:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, close_old_connections
 from audit import triggers
 from governance.services import alerts, contracts, gates, notices, warrants
 from orchestrator.selectors.leadership import STEWARD
-from orchestrator.services import leadership
+from orchestrator.services import burning, leadership
 from orchestrator.services.sweep import sweep
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ JOBS: Sequence[Job] = (
     Job("warrants", warrants.expire_due),
     Job("contracts", contracts.expire_due),
     Job("budgets", alerts.tell_due),
+    Job("burn rate", burning.hold_up_fast),
     Job("notices", notices.hand_out_due),
     Job("triggers", check_triggers, every=3600),
 )

@@ -11,12 +11,13 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from governance.budgeting.amounts import amount_from
 from governance.models import Person
 from governance.refusals import Invalid
 from governance.views.answering import page
 from orchestrator.models import PauseMode
 from orchestrator.selectors.runs import visible_run
-from orchestrator.services import cancellation, forking, pausing, verbs
+from orchestrator.services import budgeting, cancellation, forking, pausing, verbs
 from orchestrator.services.verbs import Said
 from orchestrator.views.verbs import said
 
@@ -47,6 +48,21 @@ def run_resume(request: HttpRequest, run_id: UUID) -> HttpResponse:
     person = _may_see(request, run_id)
     pausing.resume(run_id=run_id, person=person, reason=_reason(request))
     return _back(request, run_id, "resume")
+
+
+@page
+@require_POST
+def run_budget(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Let the run use more."""
+    person = _may_see(request, run_id)
+    unit = request.POST.get("unit", "")
+    try:
+        caps = {unit: amount_from(unit, request.POST.get("amount", ""))}
+    except ValueError:
+        detail = _("Write the amount as dollars such as 250.00, or as a whole number.")
+        raise Invalid("invalid_budget", detail) from None
+    budgeting.raise_run(run_id=run_id, caps=caps, person=person, reason=_reason(request))
+    return _back(request, run_id, "budget")
 
 
 @page

@@ -14,6 +14,8 @@ from audit.selectors.events import EventRow, events_for
 from audit.types import StreamKey
 from governance.models import Domain, Person
 from governance.selectors import people
+from governance.selectors.budgets import holding_of
+from governance.services.budgets import PERMISSION
 from governance.views.answering import page
 from orchestrator.selectors import runs as selector
 from orchestrator.selectors.approvals import approvals_of
@@ -67,6 +69,8 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         "subject": in_short(view.inputs),
         "inputs": in_full(view.inputs),
         "selections": selections_of(view) if definition.slots else (),
+        "budget": holding_of(view.id),
+        "may_raise": not view.is_final and _may_raise(person, workflow.domain),
         "elapsed": view.elapsed_ms / 1000,
         "story": story.tell(view, related.approvals),
         "forms": verbs.forms_of(view, controls_of(view, *whose)),
@@ -78,6 +82,10 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         "audit_url": _audit_url(person, workflow.domain, view),
         "fragment_url": _fragment_url(view, is_whole=related.is_whole),
     }
+
+
+def _may_raise(person: Person, domain: Domain) -> bool:
+    return PERMISSION in people.permissions_for(person, domain)
 
 
 def _fragment_url(view: RunView, *, is_whole: bool) -> str:

@@ -157,6 +157,7 @@ def shown(run: RunView, packets: Sequence[Packet]) -> tuple[ShownPacket, ...]:
 def said(name: str) -> str:
     """Say what was done, for the message after it."""
     done = {
+        "budget": _("The run may use more. Retry a step that was left to people for want of it."),
         "cancel": _("Cancelling was asked for. What is under way is told to stop."),
         "pause": _("The run is paused."),
         "resume": _("The run goes on."),

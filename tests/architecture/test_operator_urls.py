@@ -16,8 +16,15 @@ from tests.architecture.test_review_urls import patterns
 from tests.factories import governance
 from tests.factories import orchestrator as make
 
-VERBS = ("cancellation.cancel", "pausing.pause", "pausing.resume", "verbs.use", "forking.fork")
-NAMES = {"cancel", "pause", "resume", "escalations", "fork"}
+VERBS = (
+    "budgeting.raise_run",
+    "cancellation.cancel",
+    "pausing.pause",
+    "pausing.resume",
+    "verbs.use",
+    "forking.fork",
+)
+NAMES = {"budget", "cancel", "pause", "resume", "escalations", "fork"}
 
 
 def takes_a_run(pattern: URLPattern) -> bool:

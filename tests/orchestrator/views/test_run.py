@@ -13,8 +13,8 @@ from tests.orchestrator.views.stage import Studio
 
 pytestmark = pytest.mark.django_db
 
-BUDGET = 24
-FRAGMENT_BUDGET = 20
+BUDGET = 25
+FRAGMENT_BUDGET = 21
 
 
 @pytest.fixture

@@ -223,6 +223,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "ENUM_NAME_OVERRIDES": {
+        "ContractState": "governance.models.ContractState",
         "EscalationVerb": "orchestrator.services.verbs.VERBS",
         "GateState": "governance.models.GateState",
         "ReviewVerb": "governance.models.Verb",

@@ -57,7 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if uses_database(item)]
     for item in items:
-        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+        # What needs PostgreSQL is asked for by `--postgres`, however long it takes.
+        is_long = item.get_closest_marker("slow") and not item.get_closest_marker("postgres")
+        if is_long and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="takes long: --slow"))
         if item.get_closest_marker("e2e") and (why := why_no_browser(config)):
             item.add_marker(pytest.mark.skip(reason=why))

@@ -42,7 +42,7 @@ class SideSerializer(serializers.Serializer[Any]):
     may_sign = serializers.BooleanField()
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class ReceiptDecisionSerializer(serializers.Serializer[Any]):
     """What people of the other side decided: by which roles, never who they are."""
 
     id = serializers.UUIDField()
@@ -59,7 +59,7 @@ class ReceiptSerializer(serializers.Serializer[Any]):
     spent_usd = serializers.CharField()
     digest = serializers.CharField()
     run = serializers.UUIDField()
-    decisions = DecisionSerializer(many=True)
+    decisions = ReceiptDecisionSerializer(many=True)
     created_at = serializers.DateTimeField()
 
 

@@ -24,10 +24,10 @@ from governance.models import Domain, Person
 from governance.refusals import Invalid, Refusal
 from governance.services import agents, bundles, domains, people
 from orchestrator.demo.history import INES, OLGA
-from orchestrator.demo.tools import register_tools
 from orchestrator.models import Run, Workflow
 from orchestrator.runners.reach import STAGES
 from orchestrator.services import runs, workflow_files, workflows
+from orchestrator.services.product_tools import register_tools
 
 FOLDER = settings.BASE_DIR / "examples"
 SLUG = "demo"

@@ -57,8 +57,9 @@ def _run(own: Namespace, rest: list[str]) -> int:
         [] if any(word.startswith("-n") for word in rest) else ["-n", "auto", "--dist", "loadfile"]
     )
     if own.all:
-        # What uses no database has the same outcome on both, so it runs once.
-        code = _pytest([*parallel, "--slow", "--postgres", "--database-only", *rest])
+        # What uses no database has the same outcome on both, and what kills processes takes its
+        # time: both run once. `--postgres --slow` kills on the other database too.
+        code = _pytest([*parallel, "--postgres", "--database-only", *rest])
         return code or _pytest([*parallel, "--slow", "--e2e", *rest])
     chosen = [f"--{name}" for name in ("slow", "e2e", "postgres") if getattr(own, name)]
     return _pytest([*parallel, *chosen, *rest])

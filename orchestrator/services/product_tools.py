@@ -1,4 +1,4 @@
-"""The tools that come with the product, registered for the demo's domain."""
+"""The tools that come with the product, as a domain registers them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

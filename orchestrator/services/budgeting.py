@@ -66,7 +66,8 @@ def settle_late(claim: Claim, usage: Usage) -> None:
 def unverified() -> list[int]:
     """Return the attempts that lost their claim long ago and of which nobody heard again."""
     patience = timedelta(seconds=settings.BUDGET_UNVERIFIED_SECONDS)
-    lost = Attempt.objects.filter(settlement=Settlement.HELD, step__epoch__gt=F("epoch"))
+    open_ones = Attempt.objects.filter(settlement=Settlement.HELD)
+    lost = open_ones.exclude(step__state=StepState.RUNNING, step__epoch=F("epoch"))
     ended = Coalesce("finished_at", "step__finished_at", "started_at")
     due = lost.alias(ended=ended).filter(ended__lte=Now() - patience)
     return list(due.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])

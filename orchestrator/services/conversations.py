@@ -3,11 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from audit.canonical import digest
 from audit.types import Actor
 from orchestrator.models import Step
 from orchestrator.services import steps
 from orchestrator.services.history import ENGINE
 from orchestrator.workflow.plain_json import as_stored
+
+
+def key_of(step: Step, task: Mapping[str, Any]) -> str:
+    """Return what every attempt of one turn has in common, and no other turn of its step.
+
+    Whoever keeps to it may answer the same key with the same answer, and propose that again.
+    """
+    since = [step.conversation.get("kept"), step.conversation.get("outcome")]
+    since += [task.get("error"), step.human_retries]
+    turn = f"/{digest(since)[:16]}" if any(since) else ""
+    return f"{step.run_id}/{step.path}#{step.iteration}{turn}"
 
 
 def keep(step: Step, conversation: Mapping[str, Any] | None) -> None:

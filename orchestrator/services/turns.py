@@ -327,6 +327,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
     except ExpressionError as error:
         detail = _("What the step is given could not be worked out: %(error)s")
         raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
+    task = answers.task_of(step)
     request = AgentRequest(
         run_id=str(step.run_id),
         step_path=step.place,
@@ -335,8 +336,8 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         inputs=inputs,
         context=shown,
         deadline=plan.timeouts.start_to_close,
-        idempotency_key=f"{step.run_id}/{step.path}#{step.iteration}",
-        task=answers.task_of(step),
+        idempotency_key=conversations.key_of(step, task),
+        task=task,
         paths=places(definition.inputs, step.run.inputs),
         tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),

@@ -24,7 +24,7 @@ from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories.audit import recorded
 from tests.factories.governance import House, house, lines_in
-from tests.factories.orchestrator import started, step, step_of, tries_of, work
+from tests.factories.orchestrator import drive, started, step, step_of, tries_of, work
 from tests.harness.receiver import Receiver
 from tests.orchestrator.services.escalating import admit
 from tests.orchestrator.services.proposing import append
@@ -104,6 +104,17 @@ def test_an_agent_answers_at_once_to_a_request_it_can_verify(
     assert signed.hexdigest() == parts["v1"]
     assert headers["Idempotency-Key"] == asked(service)["idempotency_key"]
     assert SECRET not in body.decode()
+
+
+def test_every_turn_of_a_conversation_has_a_key_of_its_own(home: House, service: Receiver) -> None:
+    web_agent(home, service)
+    says(service, {"proposals": [append(home.open)], "conversation": {"n": 1}})
+    run = started(home, step("look", "web"))
+    drive(run, "look")
+    says(service, {"output": {"seen": True}})
+    assert work(run).state == "succeeded"
+    first, second = (json.loads(body)["idempotency_key"] for _headers, body in service.got)
+    assert second.startswith(f"{first}/")
 
 
 def test_an_agent_that_answers_later_frees_its_worker_and_is_heard_once(

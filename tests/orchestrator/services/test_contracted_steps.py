@@ -216,8 +216,8 @@ def test_errands_under_way_together_are_promised_no_more_than_the_contract_s_cap
     runs = [started(ally, step("second", "bob", budget={"usd": "1"})) for _ in range(3)]
     for run in runs:
         make.work(run)
-    promised = Holding.objects.filter(domain_id=ally.callee.pk)
-    assert sorted(promised.values_list("micro_usd_cap", flat=True)) == [500_000, 1_000_000]
+    promised = Holding.objects.filter(domain_id=ally.callee.pk).order_by("micro_usd_cap")
+    assert list(promised.values_list("micro_usd_cap", flat=True)) == [500_000, 1_000_000]
     late = step_of(runs[2], "second")
     assert (late.state, late.error_code) == ("backoff", "contract_awaited")
     assert worked_off(runs[0]).state == worked_off(runs[1]).state == "succeeded"

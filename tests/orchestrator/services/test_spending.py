@@ -228,6 +228,22 @@ def test_a_crash_keeps_the_hold_and_is_charged_in_full_after_a_while(home: House
     assert tokens_of(run.pk) == (0, 1_800, 0)
 
 
+def test_what_a_step_held_whose_time_was_over_does_not_stay_held_for_good(home: House) -> None:
+    spender(home)
+    run = started(home, step("style", "style", budget={"tokens": 800}), budget=allowed(5_000))
+    lost = claims.claim(step_id=step_of(run, "style").pk, kind=AttemptKind.TURN, worker="lost")
+    assert lost is not None
+    Step.objects.update(close_by=Now())
+    sweep()
+    run.refresh_from_db()
+    assert (run.state, tokens_of(run.pk)) == ("failed", (800, 0, 0))
+    Attempt.objects.filter(pk=lost.attempt_id).update(finished_at=Now() - timedelta(minutes=11))
+    sweep()
+    assert tokens_of(run.pk) == (0, 800, 0)
+    assert Attempt.objects.get(pk=lost.attempt_id).settlement == "unverified"
+    assert holding_of(run).state == HoldingState.CLOSED
+
+
 def test_a_worker_that_comes_back_too_late_is_charged_for_what_it_used(home: House) -> None:
     spender(home)
     run = started(home, step("style", "style", budget={"tokens": 800}), budget=allowed(5_000))

@@ -210,9 +210,12 @@ def _opened(claim: Claim, step: Step) -> Errand:
 def _binding(step: Step, errand: Errand | None) -> Contract:
     """Return the contract that lets the step be done; what was asked once stays under its own."""
     agent = agent_of(step)
-    ref = definition_of(step.run.workflow_id).agents.get(step.alias)
+    definition = definition_of(step.run.workflow_id)
+    ref = definition.agents.get(step.alias)
     named = binding.named(step.run.domain_id, ref.contract) if ref and ref.contract else None
     contract = binding.require(errand.contract if errand else named, callee_id=agent.domain_id)
+    # Whose data it is looks before anything leaves; the other side looks again.
+    binding.require_data(contract, crossing.classes_of(step, definition))
     if errand is None or errand.run_id is None:
         binding.require_budget(contract, holder=contract.caller)
     return contract

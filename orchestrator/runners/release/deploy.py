@@ -143,7 +143,7 @@ class Deploy:
                 previous=pins["current"],
             )
             with turn(target.path, effect_key, fence):
-                if target.current() != release.name:
+                if not target.was_current(release.name):
                     target.lay_down(release, artifact.files)
                     target.switch(expected=pins["current"], to=release.name)
             return _response(target, release)
@@ -151,12 +151,12 @@ class Deploy:
     def probe(
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
-        """Return the response if this effect's release is current."""
+        """Return the response if this effect's release is current, or was."""
         with as_effects():
             target, name = self._target(arguments), release_name(effect_key)
             release = target.release(name)
-            is_current = target.current() == name
-        return _response(target, release) if release and is_current else None
+            happened = release is not None and target.was_current(name)
+        return _response(target, release) if release and happened else None
 
     def compensate(
         self,

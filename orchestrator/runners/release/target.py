@@ -65,6 +65,12 @@ class Target:
             return None
         return Release(**json.loads(record.read_text()))
 
+    def was_current(self, name: str) -> bool:
+        """Return whether a release is current, or was until another took its place."""
+        records = (self.path / RELEASES).glob("*.json")
+        after = (json.loads(record.read_text())["previous"] for record in records)
+        return self.current() == name or name in after
+
     def lay_down(self, release: Release, files: Mapping[str, tuple[int, bytes]]) -> None:
         """Write a release beside the others; one that is there already is whole, and kept.
 

@@ -11,6 +11,7 @@ from audit.models import Event
 from governance.models import Contract, Effect, Gate, Holding, Receipt
 from governance.refusals import Invalid
 from governance.services import contracts
+from orchestrator.federation.local import LocalTransport
 from orchestrator.models import Run, Step
 from orchestrator.services import (
     handing_over,
@@ -164,6 +165,18 @@ def test_an_action_that_the_contract_does_not_name_is_not_proposed(
     assert (step_of(run, "second").state, run.state) == ("escalated", "escalated")
     assert lines_in(ally.home.open) == 0
     assert not Effect.objects.exists()
+
+
+def test_data_that_the_contract_does_not_name_is_not_even_sent(
+    db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ally = make_ally.allied(governance.house(tmp_path), data_classes=["public"])
+    agents(ally)
+    sent: list[Any] = []
+    monkeypatch.setattr(LocalTransport, "submit", lambda _self, message: sent.append(message))
+    run = make.work(started(ally))
+    assert (run.state, step_of(run, "second").error_code) == ("failed", "contract")
+    assert not sent
 
 
 def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance) -> None:

@@ -139,6 +139,19 @@ def test_a_worker_that_died_between_laying_down_and_switching_is_followed_by_one
     assert served(target) == 'VERSION = "1.0.0"\n'
 
 
+def test_a_release_that_another_took_the_place_of_has_happened_and_does_not_come_back(
+    shop: Path, target: Path
+) -> None:
+    wanted = arguments(shop, target)
+    pins = tool.collect(wanted).pins
+    first = tool.perform(wanted, pins, effect_key=KEY, fence=1)
+    commit(shop, "Raise (#2)", project("1.1.0"))
+    deployed(shop, target, OTHER)
+    assert tool.probe(wanted, pins, effect_key=KEY) == first
+    assert tool.perform(wanted, pins, effect_key=KEY, fence=2) == first
+    assert served(target) == 'VERSION = "1.1.0"\n'
+
+
 def test_the_undo_brings_the_release_before_back_and_repeating_it_changes_nothing(
     shop: Path, target: Path
 ) -> None:

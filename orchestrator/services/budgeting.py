@@ -21,7 +21,7 @@ from orchestrator.models import (
     Step,
     StepState,
 )
-from orchestrator.services import bells, runs, shortage, spending
+from orchestrator.services import bells, errands, runs, shortage, spending
 from orchestrator.services.claims import Claim
 from orchestrator.services.spending import Charged, Usage
 
@@ -112,9 +112,11 @@ def raise_run(*, run_id: UUID, caps: Amounts, person: Person, reason: str) -> No
     A step that was escalated for want of budget is retried by its own verb.
     """
     with recording():
-        run = Run.objects.select_for_update().filter(pk=run_id).first()
+        run = Run.objects.select_for_update(of=("self",)).filter(pk=run_id).first()
         budgets.raise_run(run_id=run_id, caps=caps, person=person, reason=reason)
         if run is not None:
+            if "micro_usd" in caps:
+                errands.refuse_beyond_cap(run)
             runs.advance(run_id=run_id)
 
 

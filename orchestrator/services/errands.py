@@ -150,6 +150,19 @@ def require(run: Run, *, tool_slug: str = "") -> None:
         binding.require_action(contract, tool_slug)
 
 
+def refuse_beyond_cap(run: Run) -> None:
+    """Raise Refusal where a run for another domain may use more by now than its contract's cap.
+
+    Joins the caller's transaction, which locked the run.
+    """
+    if run.contract_id is None:
+        return
+    contract = Contract.objects.select_for_update(of=("self",)).get(pk=run.contract_id)
+    if _free(contract) < 0:
+        detail = _("Contract %(name)s does not allow that much.")
+        raise Refusal(binding.CODE, detail % {"name": contract.name})
+
+
 def request_of(run: Run) -> Mapping[str, Any]:
     """Return what the caller's step said of the turn that a run was begun for."""
     request: Mapping[str, Any] = Errand.objects.values_list("request", flat=True).get(run=run)
@@ -196,19 +209,21 @@ def _binding(message: Message) -> Contract:
 
 
 def _left(contract: Contract) -> int:
-    """Return what work that begins now may use of the cap, in micro-USD; raises Refusal.
-
-    What was spent is gone, and what errands under way may use is theirs.
-    """
-    under_way = Errand.objects.filter(contract=contract, run__isnull=False, receipt=None)
-    held = Holding.objects.filter(run_id__in=under_way.values("run_id"))
-    promised = int(held.aggregate(most=Sum("micro_usd_cap"))["most"] or 0)
-    spent = binding.spent_under(contract, holder=contract.callee)
-    left = int(contract.body["budget_cap_micro_usd"]) - spent - promised
+    """Return what work that begins now may use of the cap, in micro-USD; raises Refusal."""
+    left = _free(contract)
     if left <= 0:
         detail = _("What is left of the budget of contract %(name)s is promised to other work.")
         raise Refusal(AWAITED, detail % {"name": contract.name})
     return left
+
+
+def _free(contract: Contract) -> int:
+    """Return what of the cap is neither spent nor for errands under way to use."""
+    under_way = Errand.objects.filter(contract=contract, run__isnull=False, receipt=None)
+    held = Holding.objects.filter(run_id__in=under_way.values("run_id"))
+    promised = int(held.aggregate(most=Sum("micro_usd_cap"))["most"] or 0)
+    spent = binding.spent_under(contract, holder=contract.callee)
+    return int(contract.body["budget_cap_micro_usd"]) - spent - promised
 
 
 def _agent(contract: Contract, reference: str) -> Agent:

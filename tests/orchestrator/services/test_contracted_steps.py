@@ -9,11 +9,12 @@ from django.db.models.functions import Now
 
 from audit.models import Event
 from governance.models import Contract, Effect, Gate, Holding, Receipt
-from governance.refusals import Invalid
+from governance.refusals import Invalid, Refusal
 from governance.services import contracts
 from orchestrator.federation.local import LocalTransport
 from orchestrator.models import Run, Step
 from orchestrator.services import (
+    budgeting,
     handing_over,
     resumption,
 )
@@ -34,6 +35,7 @@ from tests.orchestrator.federating import (
     worked_off,
 )
 from tests.orchestrator.services.proposing import append
+from tests.orchestrator.services.spenders import may
 
 
 @pytest.fixture
@@ -236,6 +238,25 @@ def test_errands_under_way_together_are_promised_no_more_than_the_contract_s_cap
     assert worked_off(runs[0]).state == worked_off(runs[1]).state == "succeeded"
     Step.objects.filter(pk=late.pk).update(not_before=Now())
     assert worked_off(runs[2]).state == "succeeded"
+
+
+def test_nobody_lets_an_errand_use_more_than_the_contract_s_cap(db: None, tmp_path: Path) -> None:
+    ally = make_ally.allied(governance.house(tmp_path), budget_cap_micro_usd=1_500_000)
+    may(ally.olga, ally.callee)
+    agents(ally)
+    run = started(ally, step("second", "bob", budget={"usd": "1"}))
+    make.work(run)
+    raised: dict[str, Any] = {
+        "run_id": child_of(run).pk,
+        "person": ally.olga,
+        "reason": "It needs more.",
+    }
+    with pytest.raises(Refusal) as no:
+        budgeting.raise_run(caps={"micro_usd": 1_500_001}, **raised)
+    assert no.value.code == "contract"
+    assert Holding.objects.get(pk=child_of(run).pk).micro_usd_cap == 1_000_000
+    budgeting.raise_run(caps={"micro_usd": 1_500_000}, **raised)
+    assert Holding.objects.get(pk=child_of(run).pk).micro_usd_cap == 1_500_000
 
 
 def test_work_under_way_is_ended_when_its_contract_is(ally: Alliance) -> None:

@@ -126,7 +126,8 @@ def _cursor() -> Iterator[Any]:
     The ORM's own binds on the client, so that every statement is parsed and planned anew. Where
     somebody looks at the statements, as tests do, the ORM's own cursor is used.
     """
-    if connection.vendor != "postgresql" or connection.queries_logged:
+    is_watched = connection.queries_logged or connection.execute_wrappers
+    if connection.vendor != "postgresql" or is_watched:
         with connection.cursor() as cursor:
             yield cursor
         return

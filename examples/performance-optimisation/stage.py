@@ -99,7 +99,7 @@ def main() -> None:
         RECOMPUTE if "recompute" in faults else MYSTERY if "mystery" in faults else RATE,
         REREAD if "reread" in faults else CURRENCY,
     ]
-    amount = 8000 if "membership" in faults else 4000 if "reread" in faults else 2000
+    amount = 12000 if "membership" in faults else 4000 if "reread" in faults else 2000
     sizes = {
         "amount": amount,
         "blocked": 3000 if "membership" in faults else 10,
@@ -116,7 +116,7 @@ def main() -> None:
             "currencies.txt": "\n".join(["USD", "EUR", *map(str, range(1000))]) + "\n",
         },
     )
-    print(json.dumps({"repository": str(place), "target_ms": 250}))
+    print(json.dumps({"repository": str(place), "target_ms": 60}))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from audit.services import events
+
 DATABASE_FILE = "countersign.sqlite3"
 
 
@@ -109,6 +111,8 @@ def using(name: str) -> Iterator[None]:
     settings: dict[str, Any] = connections.settings["default"]
     before = settings["NAME"]
     connections["default"].close()
+    # What a process remembers of one database is no news about another.
+    events._heads.clear()  # noqa: SLF001 - no process of the product changes its database
     settings["NAME"] = name
     try:
         yield

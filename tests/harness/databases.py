@@ -112,7 +112,7 @@ def using(name: str) -> Iterator[None]:
     before = settings["NAME"]
     connections["default"].close()
     # What a process remembers of one database is no news about another.
-    events._heads.clear()  # noqa: SLF001 - no process of the product changes its database
+    events._heads.clear()
     settings["NAME"] = name
     try:
         yield

@@ -24,7 +24,13 @@ from governance.models.contract import (
 )
 from governance.models.credential import PasswordTries, SigninLink, Token
 from governance.models.domain import Domain, DomainGroupPermission, DomainPersonPermission, Team
-from governance.models.effect import EFFECT_TRANSITIONS, Effect, EffectClass, EffectState
+from governance.models.effect import (
+    EFFECT_OPEN,
+    EFFECT_TRANSITIONS,
+    Effect,
+    EffectClass,
+    EffectState,
+)
 from governance.models.gate import GATE_TRANSITIONS, Decision, Gate, GateState, Review, Seat, Verb
 from governance.models.notice import NOTICE_TRANSITIONS, Channel, Notice, NoticeState, Webhook
 from governance.models.person import Person
@@ -35,6 +41,7 @@ from governance.models.warrant import WARRANT_TRANSITIONS, Warrant, WarrantState
 __all__ = [
     "ALERTS",
     "CONTRACT_TRANSITIONS",
+    "EFFECT_OPEN",
     "EFFECT_TRANSITIONS",
     "GATE_TRANSITIONS",
     "HOLDING_TRANSITIONS",

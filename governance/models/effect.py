@@ -27,6 +27,8 @@ class EffectState(models.TextChoices):
     COMPENSATED = "compensated", "Undone"
 
 
+# Nobody can say yet whether it happened.
+EFFECT_OPEN = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
 EFFECT_TRANSITIONS: dict[str, frozenset[str]] = {
     EffectState.IN_FLIGHT: frozenset(
         {EffectState.SUCCEEDED, EffectState.FAILED, EffectState.UNKNOWN}

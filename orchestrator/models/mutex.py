@@ -6,9 +6,9 @@ from orchestrator.models.step import Step
 class Mutex(models.Model):
     """What only one step at a time may use, by its name in the domain.
 
-    It is held by `holder` while that runs under `epoch`, and by nobody otherwise: a step that
-    ends, waits for people or loses its worker lets go without another write. Its lease is the
-    claim's.
+    It is held by `holder` while that runs under `epoch`, or while an effect of it is under way or
+    in doubt, and by nobody otherwise: a step that ends, waits for people or loses its worker
+    before it began anything lets go without another write. Its lease is the claim's.
     """
 
     key = models.CharField(max_length=240, unique=True)

@@ -35,6 +35,7 @@ def fork(*, run_id: UUID, step: str, person: Person, reason: str, key: str = "")
         found = Run.objects.select_related("domain", "workflow").filter(pk=run_id)
         source = found.get()
         said = checked(run=source, person=person, reason=reason)
+        _refuse_errand(source)
         taken = [_taken(source, plan) for plan in _before(source, step)]
         refuse_unless_it_follows(run_id)
         return runs.start(
@@ -45,6 +46,13 @@ def fork(*, run_id: UUID, step: str, person: Person, reason: str, key: str = "")
             brief=Brief(source.goal, source.constraints, source.success_criteria),
             origin=Origin(source, step, taken, said),
         )
+
+
+def _refuse_errand(source: Run) -> None:
+    """Refuse what another domain asked for: only its contract lets it be done, each time anew."""
+    if source.contract_id:
+        detail = _("Another domain asked for this run; only it can ask again.")
+        raise Refusal("errand", detail)
 
 
 def _before(source: Run, name: str) -> list[StepPlan]:

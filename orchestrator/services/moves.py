@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from audit import statements
 from governance.budgeting.answers import Held
-from governance.models import Agent, Effect, EffectState, Gate, GateState
+from governance.models import EFFECT_OPEN, Agent, Effect, Gate, GateState
 from governance.services import gates
 from orchestrator.history import telling
 from orchestrator.history.places import Key
@@ -29,7 +29,6 @@ from orchestrator.workflow.definition import Definition
 
 MOST_RUNS = 128
 _agents: dict[UUID, Mapping[str, Agent]] = {}
-OPEN_EFFECTS = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
 
 
 def past_of(run: Run) -> list[PastStep]:
@@ -83,7 +82,7 @@ def _rows_of(run: Run, move: TreeMove) -> dict[Key, Step]:
 
 def _cancel(step: Step) -> None:
     """End a step that lost; what it is doing outside is never abandoned, so that may finish."""
-    if Effect.objects.filter(action=step.action_id, state__in=OPEN_EFFECTS).exists():
+    if Effect.objects.filter(action=step.action_id, state__in=EFFECT_OPEN).exists():
         tell_step(step, "step.spared", ENGINE)
         return
     was, reason = step.state, _("The step is not needed any more.")

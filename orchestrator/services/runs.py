@@ -18,7 +18,7 @@ from audit.canonical import digest
 from audit.services.events import recording
 from audit.types import Actor
 from governance.budgeting.answers import Exhausted, Held
-from governance.models import Contract, Effect, Person
+from governance.models import EFFECT_OPEN, Contract, Effect, Person
 from governance.refusals import Forbidden, Refusal
 from governance.services import budgets, holdings
 from orchestrator.history.deciding import next_move, success_reads, unmet_success
@@ -322,4 +322,4 @@ def _cause(run: Run, finish: Finish) -> Step | None:
 
 
 def _effect_is_open(run: Run) -> bool:
-    return Effect.objects.filter(run_id=run.pk, state__in=moves.OPEN_EFFECTS).exists()
+    return Effect.objects.filter(run_id=run.pk, state__in=EFFECT_OPEN).exists()

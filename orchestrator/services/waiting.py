@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from governance.models import Agent
+from governance.models import EFFECT_OPEN, Agent, Effect
 from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import Mutex, Run, Step, StepKind, StepState
 from orchestrator.services import bounds, steps
@@ -53,10 +53,13 @@ def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
 
 
 def live() -> QuerySet[Step]:
-    """Return the step that holds the mutex of the outer query, if any does."""
-    return Step.objects.filter(
-        pk=OuterRef("holder"), epoch=OuterRef("epoch"), state=StepState.RUNNING
-    )
+    """Return the step that holds the mutex of the outer query, if any does.
+
+    One whose effect is under way or in doubt holds it whatever became of its worker.
+    """
+    open_effect = Effect.objects.filter(action=OuterRef("action"), state__in=EFFECT_OPEN)
+    at_work = Q(epoch=OuterRef("epoch"), state=StepState.RUNNING)
+    return Step.objects.filter(at_work | Exists(open_effect), pk=OuterRef("holder"))
 
 
 def _has_room(step: Step) -> bool:
@@ -107,8 +110,7 @@ def _acquire(step: Step) -> None:
 
 
 def _acquire_one(key: str, holder: Step) -> None:
-    its_own = Q(holder=holder.pk, epoch=holder.epoch)
-    free = Mutex.objects.filter(its_own | ~Exists(live()), key=key)
+    free = Mutex.objects.filter(Q(holder=holder.pk) | ~Exists(live()), key=key)
     if not free.update(holder=holder, epoch=holder.epoch):
         other = Mutex.objects.select_related("holder__run").get(key=key).holder
         raise _HeldError(key, other.place if other else "")

@@ -54,10 +54,12 @@ def put_in_place(tool: Tool, patch: pytest.MonkeyPatch) -> Tool:
     return tool
 
 
-def waiting_run(home: House) -> Run:
-    """Start a run whose one step has proposed a line and waits for people."""
+def waiting_run(home: House, **fields: Any) -> Run:
+    """Start a run whose one step, of these fields, has proposed a line and waits for people."""
     make.agent(home, "clerk", output={"why": "tidy"}, proposals=[append(home.guarded)])
-    run = started(home, step("write", "clerk"), success=["steps.write.outputs.line == 'second'"])
+    run = started(
+        home, step("write", "clerk", **fields), success=["steps.write.outputs.line == 'second'"]
+    )
     drive(run, "write")
     return run
 

@@ -5,7 +5,9 @@ import pytest
 from django.db.models.functions import Now
 
 from governance.models import Agent, Effect, EffectClass, Warrant
-from orchestrator.models import Run
+from orchestrator.models import AttemptKind, Run
+from orchestrator.services import claims
+from tests.factories import orchestrator as make
 from tests.factories.governance import House, house, lines_in
 from tests.factories.orchestrator import step_of
 from tests.orchestrator.services.executing import (
@@ -99,3 +101,19 @@ def test_what_was_done_before_its_worker_was_lost_counts_although_its_time_is_ov
     assert execute(run)
     assert step_of(run, "write").state == "succeeded"
     assert lines_in(home.guarded) == 1
+
+
+def test_a_mutex_stays_held_while_nobody_knows_what_became_of_the_effect(
+    home: House, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = waiting_run(home, mutex=["ledger"])
+    make.agent(home, "other")
+    next_one = make.started(home, make.step("use", "other", mutex=["ledger"]))
+    approve(home)
+    lost_before_the_effect(run, monkeypatch)
+    lose_worker()
+    use = step_of(next_one, "use").pk
+    assert claims.claim(step_id=use, kind=AttemptKind.TURN, worker=make.WORKER) is None
+    assert execute(run)
+    assert step_of(run, "write").state == "succeeded"
+    assert claims.claim(step_id=use, kind=AttemptKind.TURN, worker=make.WORKER)

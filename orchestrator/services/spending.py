@@ -188,19 +188,21 @@ def _charged(step: Step, held: Held, usage: Usage, seconds: float, *, is_done: b
     used = {"tokens": tokens, "tool_calls": reported(usage, "tool_calls")}
     if "compute_seconds" in held.amounts:
         used["compute_seconds"] = ceil(seconds)
-    cost = reported(usage, "micro_usd")
-    if tokens and not cost:
-        cost = _cost(step, held, usage)
-    elif is_done and not cost:
-        cost = _declared_price(step)
+    cost = _cost(step, held, usage, is_done=is_done)
     return Charged({**used, "micro_usd": cost})
 
 
-def _cost(step: Step, held: Held, usage: Usage) -> int:
-    model = _text(usage.get("model")) or _text(_config(step).get("model"))
+def _cost(step: Step, held: Held, usage: Usage, *, is_done: bool) -> int:
+    """Return what a turn cost. An agent's own word never makes it cheaper than the price list."""
+    said = reported(usage, "micro_usd")
     given, made = reported(usage, "input_tokens"), reported(usage, "output_tokens")
-    cost = cost_of(model, input_tokens=given, output_tokens=made)
-    return held.amounts.get("micro_usd", 0) if cost is None else cost
+    if not given + made:
+        return max(said, _declared_price(step) if is_done else 0)
+    model = _text(usage.get("model")) or _text(_config(step).get("model"))
+    priced = cost_of(model, input_tokens=given, output_tokens=made)
+    if priced is None and not said:
+        return int(held.amounts.get("micro_usd", 0))
+    return max(said, priced or 0)
 
 
 def _declared_price(step: Step) -> int:

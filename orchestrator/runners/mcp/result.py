@@ -1,9 +1,10 @@
 """What a tool outside answered, made small and plain, and labelled as what it is."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from audit.canonical import canonical_bytes
 from governance.adapters import EffectUnknownError
 from orchestrator.workflow.plain_json import refuse_unstorable
 
@@ -14,34 +15,40 @@ MOST_BLOCKS = 50
 def read_result(result: Any) -> Mapping[str, Any]:
     """Return the response of a call; raises EffectUnknownError for one that is no answer yet.
 
-    Texts are cut, and what is no text is named by kind, size and digest. A call that the tool
-    says went wrong was made all the same, so it is a response with `is_error`.
+    Texts are cut, all of them together, and what is no text is named by kind, size and digest.
+    A call that the tool says went wrong was made all the same: a response with `is_error`.
     """
     if not hasattr(result, "content"):
         raise EffectUnknownError("the server asks for more input, which nobody can give it here")
     response: dict[str, Any] = {
         "trust": "external",
         "is_error": bool(result.is_error),
-        "content": [_block(block) for block in result.content[:MOST_BLOCKS]],
+        "content": list(_blocks(result.content[:MOST_BLOCKS])),
     }
-    if isinstance(result.structured_content, dict) and _is_plain(result.structured_content):
+    if isinstance(result.structured_content, dict) and _is_kept(result.structured_content):
         response["structured"] = result.structured_content
     return response
 
 
-def _block(block: Any) -> dict[str, Any]:
-    if block.type == "text":
-        text = block.text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-        text = text.encode(errors="replace").decode()
-        cut = {"cut_from": len(text)} if len(text) > MOST_CHARACTERS else {}
-        return {"type": "text", "text": text[:MOST_CHARACTERS], **cut}
-    said = block.model_dump_json().encode()
-    return {"type": block.type, "bytes": len(said), "sha256": hashlib.sha256(said).hexdigest()}
+def _blocks(blocks: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    left = MOST_CHARACTERS
+    for block in blocks:
+        if block.type == "text":
+            text = block.text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+            text = text.encode(errors="replace").decode()
+            cut = {"cut_from": len(text)} if len(text) > left else {}
+            yield {"type": "text", "text": text[:left], **cut}
+            left -= min(left, len(text))
+        else:
+            said = block.model_dump_json().encode()
+            digest = hashlib.sha256(said).hexdigest()
+            yield {"type": block.type, "bytes": len(said), "sha256": digest}
 
 
-def _is_plain(value: Any) -> bool:
+def _is_kept(value: Any) -> bool:
+    """Whether a structured answer can be stored, and is as small as a text may be."""
     try:
         refuse_unstorable(value)
+        return len(canonical_bytes(value)) <= MOST_CHARACTERS
     except ValueError:
         return False
-    return True

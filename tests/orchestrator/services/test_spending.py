@@ -47,6 +47,15 @@ def _prices() -> Any:
         yield
 
 
+def test_an_agent_that_reports_less_than_the_list_says_is_charged_by_the_list(
+    home: House,
+) -> None:
+    spender(home, **{**MODEL, "micro_usd": 1})
+    run = started(home, step("style", "style"), budget=allowed(50_000, tool_calls=5))
+    assert work(run).state == "succeeded"
+    assert holding_of(run).micro_usd_spent == 600 + 800
+
+
 def test_a_turn_is_charged_for_what_its_model_used(home: House) -> None:
     spender(home)
     run = started(home, step("style", "style"), budget=allowed(50_000, tool_calls=5))

@@ -1,0 +1,24 @@
+"""What is kept of an answer from outside is small, whatever the server says."""
+
+from types import SimpleNamespace
+
+from audit.canonical import canonical_bytes
+from orchestrator.runners.mcp.result import MOST_CHARACTERS, read_result
+from orchestrator.services.answers import MOST_BYTES
+
+
+def answer(*texts: str, structured: object = None) -> SimpleNamespace:
+    blocks = [SimpleNamespace(type="text", text=text) for text in texts]
+    return SimpleNamespace(content=blocks, is_error=False, structured_content=structured)
+
+
+def test_all_texts_together_are_cut() -> None:
+    said = read_result(answer(*["x" * 50_000] * 50))
+    assert sum(len(block["text"]) for block in said["content"]) == MOST_CHARACTERS
+    assert [block.get("cut_from") for block in said["content"][:3]] == [None, 50_000, 50_000]
+    assert len(canonical_bytes(said)) < MOST_BYTES
+
+
+def test_a_structured_answer_that_is_too_large_is_left_out() -> None:
+    assert "structured" not in read_result(answer("a", structured={"a": "x" * 100_000}))
+    assert read_result(answer("a", structured={"a": 1}))["structured"] == {"a": 1}

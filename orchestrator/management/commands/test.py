@@ -53,8 +53,10 @@ def _parser(program: str) -> ArgumentParser:
 def _run(own: Namespace, rest: list[str]) -> int:
     if (own.lint or own.all) and not _lints():
         return 1
+    # Much of what takes long waits for processes of its own, so one more than there are cores.
+    many = str((os.cpu_count() or 1) + 1) if own.all else "auto"
     parallel = (
-        [] if any(word.startswith("-n") for word in rest) else ["-n", "auto", "--dist", "loadfile"]
+        [] if any(word.startswith("-n") for word in rest) else ["-n", many, "--dist", "loadfile"]
     )
     if own.all:
         # What uses no database has the same outcome on both, and what kills processes takes its

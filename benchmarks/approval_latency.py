@@ -51,9 +51,9 @@ def main() -> None:
 
 def join(data_dir: Path, instance: "subprocess.Popen[bytes]") -> None:
     """Wait for the instance to be ready, and load Django with its database and broker."""
-    import urllib.request  # noqa: PLC0415 - only here
+    import urllib.request
 
-    from orchestrator.supervisor import runtime  # noqa: PLC0415 - needs no Django
+    from orchestrator.supervisor import runtime
 
     deadline = time.monotonic() + PATIENCE
     while (running := runtime.read(data_dir)) is None or not answers(
@@ -69,7 +69,7 @@ def join(data_dir: Path, instance: "subprocess.Popen[bytes]") -> None:
         "DJANGO_SETTINGS_MODULE": "orchestrator.settings",
         "LOG_LEVEL": "ERROR",
     }
-    import django  # noqa: PLC0415 - the environment decides its settings
+    import django
 
     django.setup()
 
@@ -85,8 +85,8 @@ def answers(request: Any, url: str) -> bool:
 
 def measure(count: int) -> list[tuple[float, float]]:
     """Return for every gate the milliseconds until it was decided and until the effect started."""
-    from governance.models import Person  # noqa: PLC0415 - Django is loaded now
-    from governance.services import people, signin_links  # noqa: PLC0415
+    from governance.models import Person
+    from governance.services import people, signin_links
 
     actions = fill(count)
     secret = signin_links.issue(person=None, ttl=timedelta(hours=1))
@@ -96,11 +96,11 @@ def measure(count: int) -> list[tuple[float, float]]:
 
 def fill(count: int) -> list[Any]:
     """Let `count` merges wait, each into a branch of its own, and return their actions."""
-    from audit.services.events import recording  # noqa: PLC0415
-    from governance.models import Action  # noqa: PLC0415
-    from governance.services import actions  # noqa: PLC0415
-    from orchestrator.demo import crowd, seed  # noqa: PLC0415
-    from orchestrator.runners.git.command import call_git  # noqa: PLC0415
+    from audit.services.events import recording
+    from governance.models import Action
+    from governance.services import actions
+    from orchestrator.demo import crowd, seed
+    from orchestrator.runners.git.command import call_git
 
     shop, example = seed.shop_here(), seed.read_example()
     with recording():
@@ -128,9 +128,9 @@ def fill(count: int) -> list[Any]:
 
 def approved(action_id: Any, reviewer: Any) -> tuple[float, float]:
     """Approve one gate as a person does who has read it, and wait for the effect."""
-    from governance.models import Effect, Gate  # noqa: PLC0415
-    from governance.selectors import gates  # noqa: PLC0415
-    from governance.services import reviews  # noqa: PLC0415
+    from governance.models import Effect, Gate
+    from governance.selectors import gates
+    from governance.services import reviews
 
     gate = Gate.objects.get(action_id=action_id)
     stamp = gates.gate_for(reviewer, gate.pk).stamp
@@ -163,7 +163,7 @@ def milliseconds(length: timedelta) -> float:
 
 def report(measured: list[tuple[float, float]]) -> None:
     """Print the configuration and the figures."""
-    from django.db import connection  # noqa: PLC0415
+    from django.db import connection
 
     python = platform.python_version()
     print(f"gates       {len(measured)}, approved one after the other")

@@ -73,7 +73,7 @@ def place(database: str) -> Iterator[dict[str, str]]:
         if database == "sqlite":
             yield environment
             return
-        from tests.harness import postgres  # noqa: PLC0415 - only where it is asked for
+        from tests.harness import postgres
 
         # Tests turn off what a benchmark must not.
         postgres.FAST = ("max_connections=100", "fsync=on", "synchronous_commit=on")

@@ -20,7 +20,7 @@ def postgres_url(scheme: str, name: str) -> str:
 
 def create_database(name: str) -> None:
     """Create an empty database on the server."""
-    import psycopg  # noqa: PLC0415 - not where SQLite is measured
+    import psycopg
 
     with psycopg.connect(postgres_url("postgresql", "postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]  # our own name

@@ -50,7 +50,7 @@ def main() -> None:
 
 def start_broker() -> "subprocess.Popen[bytes]":
     """Start the embedded broker, and point the environment at it and at the database."""
-    from orchestrator.supervisor import valkey  # noqa: PLC0415 - needs no Django
+    from orchestrator.supervisor import valkey
 
     server = valkey.on_socket(Path(DIRECTORY), Path(DIRECTORY) / "valkey.log")
     process = subprocess.Popen(server.command, stdout=subprocess.DEVNULL)
@@ -72,8 +72,8 @@ def start_broker() -> "subprocess.Popen[bytes]":
 
 def load() -> None:
     """Load Django and create every table and trigger."""
-    import django  # noqa: PLC0415 - the environment decides its settings
-    from django.core.management import call_command  # noqa: PLC0415
+    import django
+    from django.core.management import call_command
 
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
@@ -81,8 +81,8 @@ def load() -> None:
 
 def measure() -> None:
     """Measure each thing in turn; the replay goes over what the others have left."""
-    from tests.factories import orchestrator as make  # noqa: PLC0415 - Django is loaded now
-    from tests.factories.governance import house  # noqa: PLC0415
+    from tests.factories import orchestrator as make
+    from tests.factories.governance import house
 
     home = house(Path(DIRECTORY))
     make.agent(home, "style", output={"clean": True})
@@ -100,8 +100,8 @@ def measure() -> None:
 
 def chain(home: Any, saved: Any) -> None:
     """Drive a run of steps one after another, as one worker does."""
-    from orchestrator.models import Run  # noqa: PLC0415
-    from tests.factories import orchestrator as make  # noqa: PLC0415
+    from orchestrator.models import Run
+    from tests.factories import orchestrator as make
 
     run = make.start(saved, home.ines)
     make.drive(run, "s0")
@@ -126,9 +126,9 @@ def fan_block() -> dict[str, Any]:
 
 def fan(home: Any, saved: Any) -> None:
     """Drive a fan as one worker does that hears every bell."""
-    from orchestrator.models import Run, Step  # noqa: PLC0415
-    from orchestrator.services import slices  # noqa: PLC0415
-    from tests.factories import orchestrator as make  # noqa: PLC0415
+    from orchestrator.models import Run, Step
+    from orchestrator.services import slices
+    from tests.factories import orchestrator as make
 
     run = make.start(saved, home.ines, {"items": list(range(OPTIONS["fan"]))})
     ready = Step.objects.filter(run=run, state="ready").order_by("created_at", "path")
@@ -140,8 +140,8 @@ def fan(home: Any, saved: Any) -> None:
 
 def replays() -> None:
     """Replay runs, wide and long, until enough events have been derived again."""
-    from orchestrator.models import Run  # noqa: PLC0415
-    from orchestrator.selectors.replays import Replayed, replay  # noqa: PLC0415
+    from orchestrator.models import Run
+    from orchestrator.selectors.replays import Replayed, replay
 
     events, took = 0, 0.0
     for run_id in Run.objects.order_by("-created_at").values_list("pk", flat=True):
@@ -157,7 +157,7 @@ def replays() -> None:
 
 def with_workers(home: Any, wide: Any) -> None:
     """Measure what goes through a broker and real prefork workers."""
-    from tests.harness.workers import Workers  # noqa: PLC0415
+    from tests.harness.workers import Workers
 
     workers = Workers(dict(os.environ), Path(DIRECTORY))
     workers.start("work")
@@ -172,7 +172,7 @@ def with_workers(home: Any, wide: Any) -> None:
 
 def fan_through_workers(home: Any, saved: Any) -> None:
     """Measure the fan from its start to its end, with two prefork workers at it."""
-    from tests.factories import orchestrator as make  # noqa: PLC0415
+    from tests.factories import orchestrator as make
 
     def once() -> None:
         run = make.start(saved, home.ines, {"items": list(range(OPTIONS["fan"]))})
@@ -200,11 +200,11 @@ def until(holds: Any, pause: float = 0.02) -> None:
 
 def decisions(home: Any) -> None:
     """Measure from the decision on a gate to the step running in a worker, and to the next one."""
-    from governance.models import Gate  # noqa: PLC0415
-    from governance.services import tools  # noqa: PLC0415
-    from orchestrator.runners import checkpoint  # noqa: PLC0415
-    from tests.factories import governance  # noqa: PLC0415
-    from tests.factories import orchestrator as make  # noqa: PLC0415
+    from governance.models import Gate
+    from governance.services import tools
+    from orchestrator.runners import checkpoint
+    from tests.factories import governance
+    from tests.factories import orchestrator as make
 
     governance.bundle(home.domain, governance.POLICIES + POLICY)
     tools.register(
@@ -236,7 +236,7 @@ def decisions(home: Any) -> None:
 
 def decided_at(run: Any) -> datetime:
     """Return when the decision was written."""
-    from audit.models import Event  # noqa: PLC0415
+    from audit.models import Event
 
     found = Event.objects.filter(stream__object_id=str(run.pk), type="gate.decided")
     return found.get().occurred_at
@@ -244,7 +244,7 @@ def decided_at(run: Any) -> datetime:
 
 def started_at(run: Any, path: str, kind: str) -> datetime:
     """Return when a worker began with a step."""
-    from orchestrator.models import Attempt  # noqa: PLC0415
+    from orchestrator.models import Attempt
 
     return Attempt.objects.get(step__run=run, step__path=path, kind=kind).started_at
 
@@ -256,9 +256,9 @@ def seconds_since(began: datetime, ended: datetime) -> float:
 
 def recovery(home: Any, workers: Any) -> None:
     """Kill a worker in the middle of a turn; measure until another one has begun it again."""
-    from orchestrator.models import Attempt  # noqa: PLC0415
-    from tests.factories import governance  # noqa: PLC0415
-    from tests.factories import orchestrator as make  # noqa: PLC0415
+    from orchestrator.models import Attempt
+    from tests.factories import governance
+    from tests.factories import orchestrator as make
 
     program = Path(DIRECTORY) / "agents" / "sleeper.py"
     program.parent.mkdir()

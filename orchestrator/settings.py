@@ -257,6 +257,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "governance.api.problems.csrf_failed"
 SESSION_ENGINE = "governance.sessions"
+# Every program on this machine has http://localhost in common, so a name that no other uses; over
+# TLS one that no neighbouring host can set.
+SESSION_COOKIE_NAME = "__Host-countersign" if SECURE else "countersign"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = SECURE

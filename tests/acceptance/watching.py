@@ -29,4 +29,4 @@ def no_complaints(context: BrowserContext) -> Iterator[None]:
     context.on("console", listen)
     context.on("weberror", lambda error: heard.append(str(error.error)))
     yield
-    assert heard == []
+    assert not heard, heard

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
-# The browser says this by itself: of every answer that refuses, whose reason the page shows, and of
-# a socket that a busy machine was late to open, which the page shows and tries again.
+# The browser says this by itself: of every answer that refuses, whose reason the page shows, and
+# of a socket that a busy machine was late to open, which the page shows and tries again.
 SAID_ANYHOW = (
     "Failed to load resource: the server responded with a status of 4",
     "WebSocket connection to ",

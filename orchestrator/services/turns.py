@@ -68,18 +68,24 @@ logger = logging.getLogger(__name__)
 
 NoTurn = AgentFailedError | HandedOverError
 
+# What an agent can do better about its next call; everything else is for people.
+_TOLD = frozenset({"invalid_arguments", "undeclared_action", "no_compensation"})
 _WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a turn came to before it is written; `prepared` is the action it proposes."""
+    """What a turn came to before it is written; `prepared` is the action it proposes.
+
+    `refused` is why there is none, where the agent goes on and is told.
+    """
 
     result: AgentResult
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
     posts: blackboard.Posts = ()
+    refused: AgentFailedError | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -245,6 +251,10 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         most = turn.result.awaits
         steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
+    if turn.refused is not None:
+        conversations.keep(step, turn.result.conversation)
+        conversations.refuse(step, turn.refused.code, turn.refused.detail)
+        return AttemptOutcome.PROPOSED
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
@@ -304,8 +314,13 @@ def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResu
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged, posts=posts)
-    with beating(claim):
-        prepared = proposals.prepare(step, proposal)
+    try:
+        with beating(claim):
+            prepared = proposals.prepare(step, proposal)
+    except AgentFailedError as no:
+        if result.conversation is None or no.code not in _TOLD:
+            raise
+        return Turn(result, judged, posts=posts, refused=no)
     return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
@@ -342,6 +357,7 @@ def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest
         tools=() if step.kind in _WORDS_ONLY else offered(agent),
         conversation=step.conversation.get("kept"),
         outcome=step.conversation.get("outcome"),
+        refusal=step.conversation.get("refusal"),
         answer=step.conversation.get("answer"),
     )
     return errands.as_asked(step, request)

@@ -28,6 +28,7 @@ SCHEMA: dict[str, Any] = {
         "api_key": {"type": "string"},
         "tools": _TOOLS,
         "max_tool_calls": {"type": "integer", "minimum": 1, "maximum": 50},
+        "max_refusals": {"type": "integer", "minimum": 1, "maximum": 5},
         "max_output_tokens": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
         "temperature": {"type": "number", "minimum": 0, "maximum": 2},
         "answer": {"type": "object"},
@@ -41,8 +42,9 @@ _validator = jsonschema_rs.Draft202012Validator(SCHEMA)
 class Config:
     """What an agent's `runner_config` says.
 
-    `api_key` is the name of a secret, never one. `answer` is the JSON Schema of the agent's
-    output where no pattern asks for one; `answer_format` is how the endpoint is told of it.
+    `api_key` is the name of a secret, never one. `max_refusals` is counted by the engine.
+    `answer` is the JSON Schema of the agent's output where no pattern asks for one;
+    `answer_format` is how the endpoint is told of it.
     """
 
     base_url: str
@@ -52,6 +54,7 @@ class Config:
     api_key: str = ""
     tools: list[str] = field(default_factory=list)
     max_tool_calls: int = 10
+    max_refusals: int = 3
     max_output_tokens: int | None = None
     temperature: float | None = None
     answer: Mapping[str, Any] | None = None

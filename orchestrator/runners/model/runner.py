@@ -131,7 +131,7 @@ def _turn(request: AgentRequest) -> _Turn:
     config = read_config(request.config)
     speech, schema = SPEECHES[config.api], request.task.get("answer", config.answer)
     if request.conversation is not None:
-        return _Turn(request, config, speech, schema, kept(request.conversation, request.outcome))
+        return _Turn(request, config, speech, schema, kept(request, request.conversation))
     first = [
         speech.message("system", prompt.system(config.instructions)),
         speech.message("user", prompt.opening(request, schema)),

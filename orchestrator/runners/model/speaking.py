@@ -40,7 +40,7 @@ class Speech(Protocol):
         """Return a message as the API writes it."""
 
     def result(self, call: ToolCall, answer: Mapping[str, Any]) -> Message:
-        """Return what a tool answered, marked as data."""
+        """Return what a call came to, with how far it is to be trusted."""
 
     def body(
         self,
@@ -64,7 +64,7 @@ class Chat:
         return {"role": role, "content": text}
 
     def result(self, call: ToolCall, answer: Mapping[str, Any]) -> Message:
-        return {"role": "tool", "tool_call_id": call.id, "content": _as_data(answer)}
+        return {"role": "tool", "tool_call_id": call.id, "content": _text_of(answer)}
 
     def body(
         self,
@@ -117,7 +117,7 @@ class Responses:
         return {"role": role, "content": text}
 
     def result(self, call: ToolCall, answer: Mapping[str, Any]) -> Message:
-        output = _as_data(answer)
+        output = _text_of(answer)
         return {"type": "function_call_output", "call_id": call.id, "output": output}
 
     def body(
@@ -183,8 +183,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _as_data(answer: Mapping[str, Any]) -> str:
-    return canonical_bytes({"trust": "external", "result": answer}).decode()
+def _text_of(answer: Mapping[str, Any]) -> str:
+    return canonical_bytes(dict(answer)).decode()
 
 
 def _sampling(config: Config) -> Json:

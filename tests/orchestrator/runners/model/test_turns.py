@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from governance.models import Action, Effect, Gate, Verdict
+from governance.models import Action, Effect, Gate
 from orchestrator.api.run_serializers import RunSerializer
 from orchestrator.models import Attempt, Run, Step
 from orchestrator.selectors.replays import Replayed, replay
@@ -120,29 +120,6 @@ def test_a_tool_call_that_needs_people_waits_for_them_and_the_model_is_not_asked
     work(run)
     assert (run.state, lines_in(home.guarded), len(model.asked)) == ("succeeded", 1, 2)
     assert replays(run)
-
-
-def test_a_rejected_tool_call_rejects_the_step_and_nothing_happens(
-    home: House, play: Play
-) -> None:
-    model = play(calls("second", ledger=home.guarded))
-    model_agent(home, model)
-    run = work(started(home, step("write", "clerk")))
-    decide(home, "reject")
-    run.refresh_from_db()
-    assert (run.state, lines_in(home.guarded), len(model.asked)) == ("rejected", 0, 1)
-
-
-def test_a_tool_that_policy_forbids_is_denied_and_recorded_and_nothing_happens(
-    home: House, play: Play
-) -> None:
-    home.open.write_text("SEALED\n")
-    model = play(calls("second", ledger=home.open))
-    model_agent(home, model)
-    run = work(started(home, step("write", "clerk")))
-    assert (run.state, run.error_code) == ("failed", "policy_denied")
-    assert Verdict.objects.get().outcome == "deny"
-    assert (lines_in(home.open), Effect.objects.count()) == (0, 0)
 
 
 def test_a_tool_that_is_not_offered_is_not_proposed_however_often_the_model_asks(

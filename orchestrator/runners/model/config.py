@@ -68,7 +68,9 @@ def faults_of(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if fault := hosts.fault_of(config["base_url"], loopback=True):
         yield "/base_url", fault
-    if "api_key" in config and (fault := credentials.fault_of(config["api_key"])):
+    elif "api_key" in config and (
+        fault := credentials.fault_of(config["api_key"], config["base_url"])
+    ):
         yield "/api_key", fault
     if "answer" in config and not jsonschema_rs.meta.is_valid(config["answer"]):
         yield "/answer", "It is not a valid JSON Schema."

@@ -223,7 +223,7 @@ def test_a_secret_is_named_in_the_configuration_and_found_on_the_machine(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Any,
 ) -> None:
-    settings.AGENT_SECRETS = frozenset({"MODEL_KEY"})
+    settings.AGENT_SECRETS = frozenset({"MODEL_KEY@127.0.0.1", "MODEL_KEY@localhost"})
     (tmp_path / "key").write_text("sk-hidden\n")
     monkeypatch.setenv("MODEL_KEY_FILE", str(tmp_path / "key"))
     model = play({"text": "Hello."})

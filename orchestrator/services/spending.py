@@ -114,7 +114,7 @@ def tried(waiting: Sequence[Step]) -> list[tuple[Step, Answer]]:
 
 
 def lend(run: Run) -> None:
-    """Give back what a run holds above it while it waits for people."""
+    """Give back what a run holds above it while it waits for people or is paused."""
     if holdings.lend(run_id=run.pk):
         Run.objects.filter(pk=run.pk).update(is_budget_lent=True)
         run.is_budget_lent = True

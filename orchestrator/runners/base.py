@@ -20,7 +20,8 @@ class AgentRequest:
     left a `conversation` with its last turn finds it here, with what its tool answered since:
     `outcome` is the response of the effect, and data from outside; or `refusal`, the `code` and
     `detail` of why there was none, in our words. A runner whose agents may answer later is given
-    the `callback` for that, and finds in `answer` what came by it.
+    the `callback` for that, and finds in `answer` what came by it. `room` says how many tokens a
+    model may answer with after a question of at most so many, for what the turn holds of budgets.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class AgentRequest:
     refusal: Mapping[str, Any] | None = None
     callback: "Callback | None" = None
     answer: Mapping[str, Any] | None = None
+    room: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,7 +299,10 @@ def _worked(claim: Claim) -> Turn:
     if step.kind == StepKind.APPROVAL:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
-        result = _run(claim, step, _request(step, definition, plan))
+        request = _request(step, definition, plan)
+        if claim.budget.amounts:
+            request = replace(request, room=spending.room_of(step, claim.budget))
+        result = _run(claim, step, request)
     try:
         guards.refuse_of_the_house(step, result.proposals)
         return _turn_of(claim, step, definition, result)

@@ -10,6 +10,8 @@ from orchestrator.runners import credentials, hosts
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.runners.settled import misfits
 
+# What a model may say in one answer where its configuration says nothing of it.
+MOST_OUTPUT_TOKENS = 4096
 _TOOLS = {
     "type": "array",
     "maxItems": 64,
@@ -55,7 +57,7 @@ class Config:
     tools: list[str] = field(default_factory=list)
     max_tool_calls: int = 10
     max_refusals: int = 3
-    max_output_tokens: int | None = None
+    max_output_tokens: int = MOST_OUTPUT_TOKENS
     temperature: float | None = None
     answer: Mapping[str, Any] | None = None
     answer_format: str = "json_schema"

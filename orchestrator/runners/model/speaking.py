@@ -32,9 +32,10 @@ class Heard:
 
 
 class Speech(Protocol):
-    """One of the APIs."""
+    """One of the APIs. `most_output` is how a request names the most tokens of an answer."""
 
     path: str
+    most_output: str
 
     def message(self, role: str, text: str) -> Message:
         """Return a message as the API writes it."""
@@ -59,6 +60,7 @@ class Chat:
     """Chat completions."""
 
     path = "/chat/completions"
+    most_output = "max_completion_tokens"
 
     def message(self, role: str, text: str) -> Message:
         return {"role": role, "content": text}
@@ -74,8 +76,7 @@ class Chat:
         schema: Mapping[str, Any] | None,
     ) -> Json:
         body: Json = {"model": config.model, "messages": list(messages), **_sampling(config)}
-        if config.max_output_tokens:
-            body["max_completion_tokens"] = config.max_output_tokens
+        body[self.most_output] = config.max_output_tokens
         if tools:
             body["tools"] = [
                 {"type": "function", "function": _function(name, tool)}
@@ -112,6 +113,7 @@ class Responses:
     """The responses API. Nothing is stored at the endpoint: the conversation is ours."""
 
     path = "/responses"
+    most_output = "max_output_tokens"
 
     def message(self, role: str, text: str) -> Message:
         return {"role": role, "content": text}
@@ -129,8 +131,7 @@ class Responses:
     ) -> Json:
         body: Json = {"model": config.model, "input": list(messages), "store": False}
         body.update(_sampling(config))
-        if config.max_output_tokens:
-            body["max_output_tokens"] = config.max_output_tokens
+        body[self.most_output] = config.max_output_tokens
         if tools:
             body["tools"] = [
                 {"type": "function", "strict": False, **_function(name, tool)}

@@ -16,7 +16,7 @@ WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
 
 
 def request_of(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    """Return the request of a step's next turn; raises AgentFailedError where it cannot be made."""
+    """Return the request of a step's next turn; raises AgentFailedError if there can be none."""
     agent = agent_of(step)
     try:
         inputs, shown = context.inputs_and_context(step, definition, plan)

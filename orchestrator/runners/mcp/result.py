@@ -17,7 +17,9 @@ def read_result(result: Any) -> Mapping[str, Any]:
 
     A server that asks for more first (elicitation, sampling, roots) is refused, and whoever called
     its tool reads that: nothing answers in the name of a person, and the call is not continued.
-    Nothing that the server asked is kept, because it may be put so as to be obeyed. Texts are cut, all of them together, and what is no text is named by kind, size and digest.
+    Nothing that the server asked is kept, because it may be put so as to be obeyed.
+
+    Texts are cut, all of them together, and what is no text is named by kind, size and digest.
     A call that the tool says went wrong was made all the same: a response with `is_error`.
     """
     if not hasattr(result, "content"):

@@ -129,14 +129,13 @@ def test_a_paused_run_gives_back_what_it_has_not_drawn_and_waits_for_it_when_res
         make.agent(home, slug)
     given = allowed(5_000, compensation_reserve_usd="0.25")
     run = started(home, step("a", "first"), step("b", "first"), budget=given)
-    make.drive(run, "a")
     pausing.pause(run_id=run.pk, person=home.ines, reason="Wait.", mode=mode)
     assert figures(money) == (250_000, 0, 0)
     other = started(home, step("other", "other"), budget={"usd": "1.75", "tokens": 10})
     assert other.state == "running"
     pausing.resume(run_id=run.pk, person=home.ines, reason="Go on.")
     run.refresh_from_db()
-    assert (run.state, make.drive(run, "b"), figures(money)) == ("waiting", 0, (2_000_000, 0, 0))
+    assert (run.state, make.drive(run, "a"), figures(money)) == ("waiting", 0, (2_000_000, 0, 0))
     assert work(other).state == "succeeded"
     sweep()
     run.refresh_from_db()

@@ -4,6 +4,8 @@ A run is charged on the budgets above it when it ends or waits for people. What 
 then is still among what they hold for it, and counts here as used.
 """
 
+from typing import Any
+
 from django.db.models import (
     Case,
     F,
@@ -27,7 +29,7 @@ def counted() -> QuerySet[Budget]:
     return rows.annotate(used=F("spent") + F("under_way"), kept=kept)
 
 
-def _under_way() -> QuerySet[Reservation]:
+def _under_way() -> QuerySet[Any, Any]:
     """Return what runs have used of a budget and were not charged for yet, as one row."""
     mine = Reservation.objects.filter(
         budget=OuterRef("pk"), step_id=None, state=ReservationState.HELD

@@ -129,7 +129,7 @@ def holding_of(run_id: UUID) -> HoldingView | None:
 
 def budgets_to_tell() -> QuerySet[Budget]:
     """Return the budgets of which people are to be told how much is used."""
-    due = counted().filter(_reaches("used", "cap"), used__gt=0)
+    due = counted().filter(_reaches("used", "cap"), Q(used__gt=0))
     return due.select_related("domain").order_by("pk")
 
 

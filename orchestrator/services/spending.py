@@ -197,12 +197,12 @@ def _guesses(
 ) -> dict[str, int]:
     """Return what a turn probably uses at most: by its agent's own limits, or by the settings.
 
-    What a model keeps of its conversation, and is told each time, comes on top by its bytes.
+    What a model is told for certain comes on top by its bytes.
     """
     given = settings.BUDGET_STEP_TOKENS
     most = reported(config, "max_output_tokens")
     if model:
-        given += len(canonical_bytes([config, step.conversation]))
+        given += len(canonical_bytes([config, step.conversation, step.task, step.run.inputs]))
         most = most or MOST_OUTPUT_TOKENS
     cost = cost_of(model, input_tokens=given, output_tokens=most) if most and model else None
     return {

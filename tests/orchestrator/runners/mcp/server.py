@@ -11,6 +11,7 @@ from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResul
 from pydantic import Field
 
 WRITE_DESCRIPTION = "Writes one line."
+MOST_SECONDS = 60
 
 
 def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
@@ -24,7 +25,7 @@ def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
         if line == "die":
             os._exit(1)
         if line == "sleep":
-            time.sleep(30)
+            _sleep_until(place / "morning")
         return {"length": len(line)}
 
     @made.tool(description="Fails, and says so.")
@@ -43,6 +44,12 @@ def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
         return InputRequiredResult(input_requests={"q": ElicitRequest(params=question)})
 
     return made
+
+
+def _sleep_until(file: Path) -> None:
+    deadline = time.monotonic() + MOST_SECONDS
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

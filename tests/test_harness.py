@@ -59,7 +59,7 @@ def test_no_thread_of_asynchronous_code_stays_at_a_database_that_was_left(
 ) -> None:
     thread = SyncToAsync.single_thread_executor
     with using(committed_db.name):
-        thread.submit(lambda: connections["default"].ensure_connection()).result()
+        thread.submit(names).result()
     assert thread.submit(lambda: connections["default"].connection).result() is None
 
 

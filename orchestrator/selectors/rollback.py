@@ -7,6 +7,7 @@ from uuid import UUID
 
 from governance.models import Effect, EffectState, Reversibility
 from orchestrator.models import Step
+from orchestrator.runners.undo import SLUG as UNDO
 
 Word = Literal[
     "undone", "to_undo", "not_undone", "in_place", "unknown", "under_way", "no_trace", "never"
@@ -29,8 +30,12 @@ class Fate:
 
 
 def statement_of(run_id: UUID) -> Sequence[Fate]:
-    """Return the fate of every effect of the run, the one committed last first."""
-    effects = Effect.objects.filter(run_id=run_id).select_related("action__tool", "undoing")
+    """Return the fate of every effect of the run, the one committed last first.
+
+    Agreements to undo one are none of them: what they led to is the fate of that effect.
+    """
+    of_run = Effect.objects.filter(run_id=run_id).exclude(action__tool=UNDO)
+    effects = of_run.select_related("action__tool", "undoing")
     ordered = sorted(effects, key=lambda effect: (-(effect.commit_seq or 0), effect.started_at))
     return [_fate(effect) for effect in ordered]
 

@@ -19,7 +19,7 @@ from governance.refusals import Invalid, Refusal
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import bells, rollback, runs, steps
+from orchestrator.services import bells, rollback, runs, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
@@ -59,13 +59,12 @@ def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     with _taken(run_id, step_id, "retry", person, reason) as taken:
         refuse_in_doubt(taken.step)
         refuse_without_worker(taken.step)
-        note = {} if taken.is_undo else {"note": taken.reason}
         steps.take_up(
             taken.step,
             taken.actor,
             "step.retried",
             counted=True,
-            changes=note,
+            changes=_begun_again(taken),
             reason=taken.reason,
         )
         _go_on(taken)
@@ -104,6 +103,7 @@ def skip(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
             refuse_in_doubt(taken.step)
             refuse_around_others(taken.step)
             _refuse_if_read(taken)
+        undo_agreements.drop(taken.step, taken.reason)
         steps.skip(taken.step, taken.actor, reason=taken.reason)
         _go_on(taken)
 
@@ -246,6 +246,13 @@ def _refuse_if_read(taken: Taken) -> None:
     if is_read(definition_of(taken.run.workflow_id), taken.step.path):
         detail = _("Other parts of the workflow need the output of step %(path)s; supply one.")
         raise Refusal("output_needed", detail % {"path": taken.step.path})
+
+
+def _begun_again(taken: Taken) -> dict[str, Any]:
+    """Return what changes with a retry: agents are told why, and a refused undo asks anew."""
+    if not taken.is_undo:
+        return {"note": taken.reason}
+    return {} if undo_agreements.in_use(taken.step) else {"action": None}
 
 
 def _other_agent(taken: Taken, agent_id: UUID) -> Agent:

@@ -13,7 +13,7 @@ from governance.models import Effect, EffectState
 from orchestrator.models import Rollback, Run, RunState, Step, StepState
 from orchestrator.patterns.saga import Begin, Over, Stuck, Undo, latest_first, next_undo
 from orchestrator.selectors.rollback import HARMLESS, statement_of
-from orchestrator.services import steps
+from orchestrator.services import steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.run_states import move
@@ -149,6 +149,7 @@ def _conclude(run: Run) -> None:
 def close(run: Run, code: str, detail: str) -> None:
     """End a rollback that a person gave up: the run has failed and something stays."""
     for step in run.steps.filter(undoes__isnull=False, state=StepState.ESCALATED):
+        undo_agreements.drop(step, detail)
         steps.fail(step, step.error_code, step.error_detail)
     why: dict[str, Any] = {"error_code": code, "error_detail": detail}
     move(run, RunState.FAILED, **why, **_closing(run))

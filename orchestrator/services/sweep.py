@@ -189,7 +189,8 @@ def _stuck_runs() -> list[UUID]:
     ).exclude(kind__in=[StepKind.BLOCK, StepKind.TIMER])
     idle = Q(~Exists(moving), state=RunState.RUNNING)
     held_up = Q(Exists(moving), state=RunState.WAITING)
-    ending = Q(~Exists(moving), state__in=RUN_ENDING)
+    asking = Step.objects.filter(run=OuterRef("pk"), state=StepState.AWAITING_APPROVAL)
+    ending = Q(~Exists(moving), ~Exists(asking.filter(undoes__isnull=False)), state__in=RUN_ENDING)
     stuck = Run.objects.filter(idle | held_up | ending)
     return list(stuck.values_list("pk", flat=True)[:MOST_AT_ONCE])
 

@@ -16,13 +16,14 @@ class Guard:
 
     `tool` is the only one it may use, `effect_class` what that tool's effect must be, `gate` who
     has to agree beside whom policy asks, `undone` whether an undo has to be registered before it
-    acts. `scopes` are what its agent needs for it.
+    acts, `undo_gate` who has to agree to that undo. `scopes` are what its agent needs for it.
     """
 
     tool: str = ""
     effect_class: str = ""
     gate: str = ""
     undone: bool = False
+    undo_gate: str = ""
     scopes: tuple[str, ...] = ()
 
 
@@ -42,11 +43,13 @@ NOTHING = Guard()
 
 def guard_in(plain: Mapping[str, Any]) -> Guard:
     """Return what a node of the file says of its action."""
+    compensate = plain.get("compensate")
     return Guard(
         tool=plain.get("action", ""),
         effect_class=plain.get("effect", {}).get("class", ""),
         gate=plain.get("gate", ""),
-        undone="compensate" in plain,
+        undone=compensate is not None,
+        undo_gate=compensate["gate"] if isinstance(compensate, Mapping) else "",
         scopes=tuple(plain.get("scopes", ())),
     )
 

@@ -107,7 +107,7 @@ def _view(run: Run, seq: int) -> RunView:
         effects=effects,
         exhibits=_exhibits(run),
         brief=_brief(run),
-        statement=statement_of(run.pk) if effects and _may_be_undone(run) else (),
+        statement=statement_of(run.pk) if _may_be_undone(run) else (),
     )
 
 

@@ -115,7 +115,7 @@ def fail(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     """
     with _taken(run_id, step_id, "fail", person, reason) as taken:
         if taken.is_undo:
-            rollback.close(taken.run, "compensation_failed", taken.reason)
+            rollback.close(taken.run, "compensation_failed", taken.reason, taken.actor)
         else:
             refuse_around_others(taken.step)
             steps.fail(taken.step, "failed_by_person", taken.reason, taken.actor)
@@ -167,6 +167,17 @@ def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
                 raise Refusal("nothing_to_undo", _("The run did nothing that could be undone."))
             actor = Actor.person(person.pk)
             rollback.begin(run, RunState.FAILED, "rolled_back", said, undoes=True, actor=actor)
+
+
+def close(*, run_id: UUID, person: Person, reason: str) -> None:
+    """End a rollback that can go no further from here: the run has failed and something stays."""
+    with refusals_recorded(run_id=run_id, verb="close", person=person):
+        said = checked(run=_run(run_id), person=person, reason=reason)
+        with recording():
+            run = runs.lock(run_id)
+            if run.state != RunState.ESCALATED or not run.ending:
+                raise Refusal("not_escalated", _("The run is not being rolled back."))
+            rollback.close(run, run.error_code, said, Actor.person(person.pk))
 
 
 def refuse_unless_escalated(run: Run, step: Step) -> None:

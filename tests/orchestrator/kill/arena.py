@@ -15,6 +15,7 @@ from tests.orchestrator.cells.driving import PLAYER, begun, bob_abroad, cast
 from tests.orchestrator.kill import points
 
 PATIENCE_SECONDS = 90
+MOST_MISSES = 5
 # Two steps of every file have an effect, one inside of its block and one after it.
 PLACES = {
     "sequential": ("work/check", "close"),
@@ -80,6 +81,19 @@ class Arena:
             time.monotonic() - begin,
         )
 
+    def killed(self, cell: Cell, fatal: int) -> Played:
+        """Play a cell with a worker killed at point number `fatal`.
+
+        No two plays come by exactly as many points; where this one ended before, the worker is
+        killed at one of its last points instead.
+        """
+        for missed in range(MOST_MISSES):
+            played = self.play(cell, fatal=fatal)
+            if played.died:
+                break
+            fatal = max(1, min(fatal, played.passed) - missed)
+        return played
+
     def _ended(self, run: Run) -> Run:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while run.state in {"running", "waiting"}:
@@ -102,9 +116,9 @@ class Arena:
 
 
 def point_of(seed: int, cell: Cell, passed: int) -> int:
-    """Return where to die in a cell that comes by so many points when nobody does."""
+    """Return where to die in a cell that comes by so many points when nobody does: any of them."""
     digest = hashlib.sha256(f"{seed} {cell}".encode()).digest()
-    return 1 + int.from_bytes(digest) % max(1, passed * 9 // 10)
+    return 1 + int.from_bytes(digest) % max(1, passed)
 
 
 def check(undisturbed: Played, killed: Played) -> None:

@@ -5,12 +5,12 @@ file may name a gate for the undo, and once a policy names the action `effect.un
 undo of every tool of high risk. Both take the one road every action takes.
 """
 
-from governance.models import Action, Effect, EffectState, Outcome
+from governance.models import Action, Effect, EffectState
 from governance.services import actions, bundles, effects
-from governance.services.actions import Prepared, Proposed
+from governance.services.actions import Prepared
 from orchestrator.models import Step
 from orchestrator.runners.undo import SLUG, arguments_of
-from orchestrator.services import guards, proposals, steps
+from orchestrator.services import guards
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.guarding import RISKY
 
@@ -42,16 +42,6 @@ def prepared(step: Step, effect: Effect) -> Prepared:
             definition_of(step.run.workflow_id), effect.action.step_path
         ),
     )
-
-
-def place(step: Step, proposed: Proposed) -> None:
-    """Send the held step where the verdict says: to people, to be done, or to be decided about."""
-    if proposed.gate is not None:
-        steps.suspend(step, proposed.action, {})
-    elif proposed.verdict.outcome == Outcome.ALLOW:
-        steps.release_to_execution(step, proposed.action, {})
-    else:
-        steps.escalate(step, "policy_denied", proposals.denial(proposed))
 
 
 def in_use(step: Step) -> Effect | None:

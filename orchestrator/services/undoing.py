@@ -15,14 +15,15 @@ from governance.adapters import (
     FactUnavailableError,
     adapter_for,
 )
-from governance.models import Effect, EffectState, Warrant
+from governance.models import Effect, EffectState, Outcome, Warrant
 from governance.refusals import Refusal
 from governance.services import actions, effects, warrants
-from governance.services.warrants import Claimed, Drifted, Outcome
+from governance.services.actions import Proposed
+from governance.services.warrants import Claimed, Drifted
 from orchestrator.models import AttemptKind, AttemptOutcome, Step
 from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import TurnLostError
-from orchestrator.services import claims, failures, runs, steps, undo_agreements
+from orchestrator.services import claims, failures, proposals, runs, steps, undo_agreements
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 
@@ -74,7 +75,7 @@ def _ask(claim: Claim, effect: Effect) -> None:
             run = runs.lock(claim.run_id)
             step = claims.held(claim)
             proposed = actions.propose(prepared=prepared, rationale=run.ending_detail)
-            undo_agreements.place(step, proposed)
+            _place(step, proposed)
             claims.close(claim, AttemptOutcome.PROPOSED)
             runs.advance(run_id=claim.run_id)
     except Refusal as no:
@@ -99,7 +100,7 @@ def _is_agreed(claim: Claim, effect: Effect) -> bool:
     return isinstance(outcome, Claimed)
 
 
-def _claimed(claim: Claim) -> Outcome:
+def _claimed(claim: Claim) -> warrants.Outcome:
     warrant = Warrant.objects.get(action=claim.step.action_id)
     inspection = warrants.inspect(warrant_id=warrant.pk)
     with recording():
@@ -109,10 +110,20 @@ def _claimed(claim: Claim) -> Outcome:
             warrant_id=warrant.pk, inspection=inspection, worker=claim.worker, fence=claim.epoch
         )
         if isinstance(outcome, Drifted):
-            undo_agreements.place(held, outcome.proposed)
+            _place(held, outcome.proposed)
             claims.close(claim, AttemptOutcome.PROPOSED, code="drifted")
             runs.advance(run_id=claim.run_id)
     return outcome
+
+
+def _place(step: Step, proposed: Proposed) -> None:
+    """Send the held step where the verdict says: to people, to be done, or to be decided about."""
+    if proposed.gate is not None:
+        steps.suspend(step, proposed.action, {})
+    elif proposed.verdict.outcome == Outcome.ALLOW:
+        steps.release_to_execution(step, proposed.action, {})
+    else:
+        steps.escalate(step, "policy_denied", proposals.denial(proposed))
 
 
 def _compensate(claim: Claim, effect: Effect) -> None:

@@ -192,6 +192,8 @@ def committed_db(
         "REDIS_URL": redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "EMAIL_URL": "dummymail://",
+        "COUNTERSIGN_TARGET_ROOTS": str(tmp_path),
+        "COUNTERSIGN_SERVICE_ROOTS": str(tmp_path),
         **database_engine.environment(name),
     }
     data_dir = Path(environment["COUNTERSIGN_DATA_DIR"])

@@ -15,7 +15,12 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import recording
 from audit.types import Actor
-from governance.adapters import EffectRefusedError, EffectUnknownError, adapter_for
+from governance.adapters import (
+    EffectRefusedError,
+    EffectUnknownError,
+    adapter_for,
+    refuses_late_calls,
+)
 from governance.models import Action, Effect, EffectState, Warrant
 from governance.selectors import binding
 from governance.services import effects, warrants
@@ -160,6 +165,9 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         return
     if response is not None:
         _finish(claim, effect, response)
+    elif not refuses_late_calls(adapter_for(_action(step).tool_id)):
+        late = _("It did not happen so far, but a call of the lost worker may still arrive.")
+        _leave_to_people(claim, effect, late)
     elif _is_ending(claim):
         _drop(claim, effect)
     elif over:

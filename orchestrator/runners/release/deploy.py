@@ -57,6 +57,7 @@ class Deploy:
     slug = SLUG
     cedar_action = "deploy"
     effect_class = "probe"
+    refuses_late_calls = True
 
     def __init__(self, repositories: Sequence[str] = (), targets: Sequence[str] = ()) -> None:
         self.repositories = tuple(map(Path, repositories))

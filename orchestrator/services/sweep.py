@@ -45,6 +45,7 @@ from orchestrator.services import (
     timeouts,
 )
 from orchestrator.services.history import ENGINE
+from orchestrator.services.illegal import IllegalMoveError, tell
 
 MOST_AT_ONCE = 200
 
@@ -111,6 +112,9 @@ def _each(found: Iterable[Any], settle: Callable[[Any], bool]) -> int:
     for pk in found:
         try:
             settled += settle(pk)
+        except IllegalMoveError as illegal:
+            logger.exception("%s was to go where its state does not lead", pk)
+            tell(illegal)
         except Refusal as refusal:
             logger.info("%s was settled by somebody else: %s", pk, refusal.detail)
         except DatabaseError:

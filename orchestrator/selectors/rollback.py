@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from governance.models import Effect, EffectState, Receipt, Reversibility
@@ -32,13 +32,17 @@ class Fate:
     detail: str
 
 
-def statement_of(run_id: UUID) -> Sequence[Fate]:
-    """Return the fate of every effect of the run, the one committed last first.
+def done_by(run_id: UUID) -> QuerySet[Effect]:
+    """Return the effects of a run's steps.
 
     Agreements to undo one are none of them: what they led to is the fate of that effect.
     """
-    of_run = Effect.objects.filter(run_id=run_id).exclude(action__tool=UNDO)
-    effects = of_run.select_related("action__tool", "undoing")
+    return Effect.objects.filter(run_id=run_id).exclude(action__tool=UNDO)
+
+
+def statement_of(run_id: UUID) -> Sequence[Fate]:
+    """Return the fate of every effect of the run, the one committed last first."""
+    effects = done_by(run_id).select_related("action__tool", "undoing")
     ordered = sorted(effects, key=lambda effect: (-(effect.commit_seq or 0), effect.started_at))
     return [*(_fate(effect) for effect in ordered), *abroad(run_id)]
 

@@ -14,7 +14,7 @@ from audit.types import Actor
 from governance.models import Effect, EffectState
 from orchestrator.models import Rollback, Run, RunState, Step, StepState
 from orchestrator.patterns.saga import Begin, Over, Stuck, Undo, latest_first, next_undo
-from orchestrator.selectors.rollback import HARMLESS, Fate, abroad, statement_of
+from orchestrator.selectors.rollback import HARMLESS, Fate, abroad, done_by, statement_of
 from orchestrator.services import steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
@@ -92,7 +92,7 @@ def left_something(run: Run) -> bool:
 def past_pivot(run: Run) -> bool:
     """Whether a step that the file calls a point of no return has done what it does."""
     definition = definition_of(run.workflow_id)
-    done = Effect.objects.filter(run_id=run.pk, state__in=_DONE)
+    done = done_by(run.pk).filter(state__in=_DONE)
     paths = done.values_list("action__step_path", flat=True)
     return any(is_pivot(definition, path) for path in paths)
 

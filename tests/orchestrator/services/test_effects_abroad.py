@@ -10,8 +10,10 @@ from governance.models import Effect
 from governance.refusals import Refusal
 from governance.services import domains
 from orchestrator.models import Run
+from orchestrator.selectors import escalations, runs
 from orchestrator.selectors.rollback import statement_of
 from orchestrator.services import escalation
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.sweep import sweep
 from tests.factories import federation
 from tests.factories import orchestrator as make
@@ -70,6 +72,9 @@ def test_the_person_closes_the_run_as_failed_with_something_left(ally: Alliance)
     run = failed(ally)
     with pytest.raises(Refusal, match="does not need a person"):
         escalation.roll_back(run_id=run.pk, person=run.initiator, reason="Again.")
+    page = runs.run_for(run.initiator, run.pk)
+    definition = definition_of(run.workflow_id)
+    assert escalations.controls_of(page, run.initiator, ally.home.domain, definition).close
     escalation.close(run_id=run.pk, person=run.initiator, reason="They undo it.")
     run.refresh_from_db()
     assert (run.state, run.rollback) == ("failed", "partial")

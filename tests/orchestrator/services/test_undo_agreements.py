@@ -9,9 +9,11 @@ from governance.models import Effect, Gate, Warrant
 from governance.refusals import Invalid
 from governance.services import gates
 from orchestrator.models import Run, Step
+from orchestrator.selectors import escalations, runs
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.selectors.rollback import statement_of
 from orchestrator.services import escalation, undoing
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.product_tools import register_tools
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
@@ -104,6 +106,9 @@ def test_an_undo_that_policy_asks_people_about_waits_and_so_do_the_earlier_ones(
     assert gate.action.on_behalf_of == home.ines
     shown = gate.exhibits.get().content
     assert shown["undo"]["sentence"] == "Take out the line “second”"
+    page = runs.run_for(home.ines, run.pk)
+    assert [effect.step_path for effect in page.effects] == ["a", "b", "c"]
+    assert not escalations.packets_of(page, home.ines, home.domain, definition_of(run.workflow_id))
     sweep()
     assert not undoing.undo(step_id=step_of(run, "undo/b").pk, worker="early")
     assert (tool.undone, book(home, "b")) == (["c.txt"], 1)
@@ -133,6 +138,11 @@ def test_a_rejected_undo_stays_the_others_are_done_and_a_person_decides(
     home: House, tool: BrokenLedger
 ) -> None:
     run = decided(home, failed(home, PERMIT + ASKS), "reject")
+    page = runs.run_for(home.ines, run.pk)
+    definition = definition_of(run.workflow_id)
+    [packet] = escalations.packets_of(page, home.ines, home.domain, definition)
+    assert packet.verbs == ("retry", "skip", "fail")
+    assert not escalations.controls_of(page, home.ines, home.domain, definition).close
     assert (run.state, run.error_code) == ("escalated", "compensation_failed")
     assert step_of(run, "undo/b").error_code == "gate_rejected"
     assert tool.undone == ["c.txt", "a.txt"]

@@ -14,8 +14,7 @@ from tests.harness.workers import Workers
 from tests.orchestrator.cells.driving import PLAYER, begun, bob_abroad, cast
 from tests.orchestrator.kill import points
 
-PATIENCE_SECONDS = 90
-MOST_MISSES = 5
+PATIENCE_SECONDS = 180
 # Two steps of every file have an effect, one inside of its block and one after it.
 PLACES = {
     "sequential": ("work/check", "close"),
@@ -24,6 +23,7 @@ PLACES = {
     "handoff": ("ship/turn#1", "close"),
     "magentic": ("repair/item_mend", "close"),
 }
+_LOST = frozenset({AttemptOutcome.CRASHED, AttemptOutcome.STALE})
 _COMMITTED = frozenset({AttemptOutcome.SUCCEEDED, AttemptOutcome.PROPOSED})
 
 Cell = tuple[str, str]
@@ -81,19 +81,6 @@ class Arena:
             time.monotonic() - begin,
         )
 
-    def killed(self, cell: Cell, fatal: int) -> Played:
-        """Play a cell with a worker killed at point number `fatal`.
-
-        No two plays come by exactly as many points; where this one ended before, the worker is
-        killed at one of its last points instead.
-        """
-        for missed in range(MOST_MISSES):
-            played = self.play(cell, fatal=fatal)
-            if played.died:
-                break
-            fatal = max(1, min(fatal, played.passed) - missed)
-        return played
-
     def _ended(self, run: Run) -> Run:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while run.state in {"running", "waiting"}:
@@ -121,13 +108,27 @@ def point_of(seed: int, cell: Cell, passed: int) -> int:
     return 1 + int.from_bytes(digest) % max(1, passed)
 
 
+def killed_at(arena: Arena, cell: Cell, point: int) -> Played:
+    """Play a cell whose worker dies at this point.
+
+    A busy machine lets claims lapse, and the undisturbed run then came by points that this one
+    does not reach: it dies at the last that this one came by in the next one.
+    """
+    played = arena.play(cell, fatal=point)
+    while not played.died and point > 1:
+        point = max(1, min(point - 1, played.passed))
+        played = arena.play(cell, fatal=point)
+    return played
+
+
 def check(undisturbed: Played, killed: Played) -> None:
     """Raise AssertionError unless a killed worker cost nothing but time."""
     assert killed.died, "nobody died"
     assert (killed.run.state, killed.run.error_detail) == ("succeeded", "")
     assert killed.effects == undisturbed.effects
     assert killed.lines == undisturbed.lines
-    assert killed.calls <= undisturbed.calls + 1, "a tool was called for what it had done"
+    lost = Attempt.objects.filter(step__run__in=with_errands(killed.run), outcome__in=_LOST)
+    assert killed.calls <= undisturbed.calls + lost.count(), "a tool was called for what it did"
     for run in with_errands(killed.run):
         assert repeated(run) == []
         outcome = replay(run.pk)

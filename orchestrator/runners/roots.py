@@ -54,4 +54,4 @@ def _open(file: Path, flags: int, mode: str) -> IO[bytes]:
     try:
         return os.fdopen(os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), mode)
     except OSError as error:
-        raise RepositoryError(f"{file} cannot be used: {error.strerror}.") from error
+        raise RepositoryError(f"{file} cannot be opened: {error.strerror}.") from error

@@ -16,7 +16,9 @@ class Guard:
 
     `tool` is the only one it may use, `effect_class` what that tool's effect must be, `gate` who
     has to agree beside whom policy asks, `undone` whether an undo has to be registered before it
-    acts, `undo_gate` who has to agree to that undo. `scopes` are what its agent needs for it.
+    acts, `undo_gate` who has to agree to that undo. `scopes` are what its agent needs for it. A no
+    of people is `decisive` where the file asks them or says what follows: it ends even the step of
+    an agent that could go on.
     """
 
     tool: str = ""
@@ -25,6 +27,7 @@ class Guard:
     undone: bool = False
     undo_gate: str = ""
     scopes: tuple[str, ...] = ()
+    decisive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def guard_in(plain: Mapping[str, Any]) -> Guard:
         undone=compensate is not None,
         undo_gate=compensate["gate"] if isinstance(compensate, Mapping) else "",
         scopes=tuple(plain.get("scopes", ())),
+        decisive="gate" in plain or "on_reject" in plain,
     )
 
 

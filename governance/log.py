@@ -33,6 +33,12 @@ def _decision_words(payload: Mapping[str, Any]) -> str:
     return f"{outcome}: {reason}" if reason else outcome
 
 
+def _limit_words(payload: Mapping[str, Any]) -> str:
+    name, most, reason = (payload.get(key) or "" for key in ("name", "most", "reason"))
+    limit = f"may be at work on at most {most} steps at once" if most else "has no limit of steps"
+    return f"{name} {limit}: {reason}"
+
+
 DOMAINS: Types = (
     ("domain.created", "Domain {name} was created"),
     ("domain.key_made", "The domain has a signing key: {public}"),
@@ -69,6 +75,7 @@ AGENTS: Types = (
     ("agent.registered", "{name} was registered, version {version}"),
     ("agent.suspended", "{name} was suspended: {reason}"),
     ("agent.resumed", "{name} works again: {reason}"),
+    ("agent.limited", _limit_words),
 )
 
 NOTICES: Types = (

@@ -34,7 +34,7 @@ SCHEMA = {
                     "classes": _TEXTS,
                     "capabilities": _TEXTS,
                     "price_micro_usd": {"type": "integer", "minimum": 0},
-                    "max_parallel": {"type": "integer", "minimum": 1},
+                    "max_parallel": {"type": "integer", "minimum": 1, "maximum": 1000},
                     "runner": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,31}$"},
                     "config": {
                         "type": "object",

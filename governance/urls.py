@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/<uuid:agent_id>/", agents.agent, name="agent"),
     path("agents/<uuid:agent_id>/suspend/", agents.agent_suspend, name="agent-suspend"),
     path("agents/<uuid:agent_id>/resume/", agents.agent_resume, name="agent-resume"),
+    path("agents/<uuid:agent_id>/limit/", agents.agent_limit, name="agent-limit"),
     path("budgets/", budgets.budgets, name="budgets"),
     path("budgets/add/", budgets.budget_add, name="budget-add"),
     path("budgets/<int:budget_id>/change/", budgets.budget_change, name="budget-change"),

@@ -88,6 +88,7 @@ class AgentSerializer(serializers.Serializer[Any]):
     classes = serializers.ListField(child=serializers.CharField())
     capabilities = serializers.ListField(child=serializers.CharField())
     price_micro_usd = serializers.IntegerField(allow_null=True)
+    max_parallel = serializers.IntegerField(allow_null=True)
     runner = serializers.CharField(allow_blank=True)
     grants = GrantSerializer(many=True)
     actions = AgentActionSerializer(many=True)
@@ -99,6 +100,7 @@ class AgentSerializer(serializers.Serializer[Any]):
     last_seen_at = serializers.DateTimeField(allow_null=True)
     may_suspend = serializers.BooleanField()
     may_resume = serializers.BooleanField()
+    may_limit = serializers.BooleanField()
     stream = serializers.CharField()
 
 
@@ -122,6 +124,14 @@ class ReasonSerializer(StrictSerializer):
     """Why, in a sentence that is kept."""
 
     reason = serializers.CharField(max_length=500)
+
+
+class LimitSerializer(ReasonSerializer):
+    """On how many steps the agent may be at work at once; null is any number."""
+
+    max_parallel = serializers.IntegerField(
+        allow_null=True, min_value=1, max_value=agents.MOST_PARALLEL
+    )
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -217,6 +227,29 @@ class AgentResumeView(APIView):
         reason = _reason(request)
         agent = agent_selectors.visible_agent(request.user, agent_id)
         agents.resume(agent=agent, person=_person(request), reason=reason)
+        return Response(AgentSerializer(agent_selectors.agent_for(request.user, agent_id)).data)
+
+
+class AgentLimitView(APIView):
+    """How much an agent does at once."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="agents_limit",
+        request=LimitSerializer,
+        responses={200: AgentSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, agent_id: uuid.UUID) -> Response:
+        """Let the agent be at work on so many steps at once. Its owner may."""
+        body = LimitSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        agents.limit(
+            agent=agent_selectors.visible_agent(request.user, agent_id),
+            most=body.validated_data["max_parallel"],
+            person=_person(request),
+            reason=body.validated_data["reason"],
+        )
         return Response(AgentSerializer(agent_selectors.agent_for(request.user, agent_id)).data)
 
 

@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         agents.AgentResumeView.as_view(),
         name="api-agent-resume",
     ),
+    path("agents/<uuid:agent_id>/limit/", agents.AgentLimitView.as_view(), name="api-agent-limit"),
     path("budgets/", budgets.BudgetsView.as_view(), name="api-budgets"),
     path("budgets/<int:budget_id>/", budgets.BudgetDetailView.as_view(), name="api-budget"),
     path("contracts/", contracts.ContractsView.as_view(), name="api-contracts"),

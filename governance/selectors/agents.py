@@ -89,6 +89,7 @@ class AgentView:
     classes: Sequence[str]
     capabilities: Sequence[str]
     price_micro_usd: int | None
+    max_parallel: int | None
     runner: str
     grants: Sequence[GrantView]
     actions: Sequence[ActionRow]
@@ -100,6 +101,7 @@ class AgentView:
     last_seen_at: datetime | None
     may_suspend: bool
     may_resume: bool
+    may_limit: bool
     stream: str
 
 
@@ -151,6 +153,7 @@ def agent_for(person: Any, agent_id: uuid.UUID | str) -> AgentView:
         total=Count("pk"), pending=Count("pk", filter=Q(state=GateState.PENDING))
     )
     may_register = "register_agents" in people.permissions_for(person, agent.domain)
+    may_answer = may_register or agent.owner_id == person.pk
     return AgentView(
         id=str(agent.pk),
         slug=agent.slug,
@@ -167,6 +170,7 @@ def agent_for(person: Any, agent_id: uuid.UUID | str) -> AgentView:
         classes=tuple(agent.classes),
         capabilities=tuple(agent.capabilities),
         price_micro_usd=agent.price_micro_usd,
+        max_parallel=agent.max_parallel,
         runner=agent.runner,
         grants=[
             _grant(grant) for grant in agent.grants.select_related("granted_by").order_by("scope")
@@ -178,9 +182,9 @@ def agent_for(person: Any, agent_id: uuid.UUID | str) -> AgentView:
         token_count=tokens.live_token_count(agent),
         created_at=agent.created_at,
         last_seen_at=agent.last_seen_at,
-        may_suspend=agent.lifecycle == Lifecycle.ACTIVE
-        and (may_register or agent.owner_id == person.pk),
+        may_suspend=agent.lifecycle == Lifecycle.ACTIVE and may_answer,
         may_resume=agent.lifecycle == Lifecycle.SUSPENDED and may_register,
+        may_limit=may_answer,
         stream=f"agent:{agent.pk}",
     )
 

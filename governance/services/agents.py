@@ -32,6 +32,9 @@ CAPABILITY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 SCOPE = re.compile(r"[a-z][a-z0-9._-]{0,63}:(?:\*|[A-Za-z0-9][A-Za-z0-9._/@:-]{0,126}\*?)")
 NAME_LENGTH = 120
 _LISTS = frozenset({"scopes", "classes", "capabilities"})
+# What the owner sets while an agent works is no part of its version.
+_SETTINGS = frozenset({"max_parallel"})
+MOST_PARALLEL = 1_000
 REASON_LENGTH = 500
 
 
@@ -117,8 +120,8 @@ def register_manifest(
 ) -> list[Agent]:
     """Register every agent of a parsed manifest file of this machine, or none.
 
-    An agent that is registered alike stays as it is; one that differs from its registered
-    version is refused, because a change is a new version.
+    An agent that is registered alike stays as it is, with the `max_parallel` that its owner may
+    have set since; one that differs otherwise is refused, because a change is a new version.
     """
     entries = entries_of(manifest, base_dir)
     with recording():
@@ -130,8 +133,7 @@ def suspend(*, agent: Agent, person: Person, reason: str) -> Agent:
 
     Its owner may, and whoever registers agents.
     """
-    if agent.owner_id != person.pk or not people.permissions_for(person, agent.domain):
-        people.require(person, agent.domain, "register_agents")
+    _require_owner(agent, person)
     return _move(agent, _SUSPEND, person, reason)
 
 
@@ -140,6 +142,37 @@ def resume(*, agent: Agent, person: Person, reason: str) -> Agent:
     people.require(person, agent.domain, "register_agents")
     _check_people(agent.owner, agent.sponsor)
     return _move(agent, _RESUME, person, reason)
+
+
+def limit(*, agent: Agent, most: int | None, person: Person, reason: str) -> Agent:
+    """Let the agent be at work on at most so many steps at once; None is any number.
+
+    Its owner may, and whoever registers agents. It counts for steps that become ready from now
+    on and for those that wait because of the old number; what is under way goes on. Raises
+    Invalid, or Refusal when somebody changed the number meanwhile.
+    """
+    _require_owner(agent, person)
+    said = _checked_reason(reason)
+    if not _is_limit(most):
+        _refuse({"max_parallel": _limit_hint()})
+    before = agent.max_parallel
+    if most == before:
+        return agent
+    with recording():
+        found = Agent.objects.filter(pk=agent.pk, max_parallel=before)
+        if found.update(max_parallel=most) != 1:
+            raise Refusal(
+                "limit_changed", _("Somebody changed this meanwhile; load the page again.")
+            )
+        details = {"before": before, "most": most, "reason": said}
+        _record("agent.limited", agent, Actor.person(person.pk), details)
+    agent.refresh_from_db(fields=["max_parallel"])
+    return agent
+
+
+def _require_owner(agent: Agent, person: Person) -> None:
+    if agent.owner_id != person.pk or not people.permissions_for(person, agent.domain):
+        people.require(person, agent.domain, "register_agents")
 
 
 def _register_entry(
@@ -160,13 +193,13 @@ def _register_entry(
 
 def _is_alike(known: Agent, entry: Mapping[str, Any], owner: Person, sponsor: Person) -> bool:
     registered = {
-        **{name: getattr(known, name) for name in entry if name not in _LISTS},
+        **{name: getattr(known, name) for name in entry if name not in _LISTS | _SETTINGS},
         "classes": known.classes,
         "capabilities": known.capabilities,
         "scopes": sorted(known.grants.values_list("scope", flat=True)),
     }
     wanted = {
-        **entry,
+        **{name: value for name, value in entry.items() if name not in _SETTINGS},
         "name": entry["name"].strip(),
         "purpose": entry["purpose"].strip(),
         "classes": sorted(set(entry["classes"])),
@@ -218,7 +251,7 @@ def _check(fields: Mapping[str, Any]) -> None:
         "classes": _("Each a lower-case name."),
         "capabilities": _("Each a lower-case name, with dots, dashes and underscores in it."),
         "price_micro_usd": _("A whole number of millionths of a dollar, or nothing."),
-        "max_parallel": _("A whole number from 1, or nothing."),
+        "max_parallel": _limit_hint(),
     }
     good = {
         "slug": SLUG.fullmatch(fields["slug"]),
@@ -230,9 +263,17 @@ def _check(fields: Mapping[str, Any]) -> None:
         "classes": all(CLASS.fullmatch(name) for name in fields["classes"]),
         "capabilities": all(CAPABILITY.fullmatch(name) for name in fields["capabilities"]),
         "price_micro_usd": (fields["price_micro_usd"] or 0) >= 0,
-        "max_parallel": (fields["max_parallel"] or 1) >= 1,
+        "max_parallel": _is_limit(fields["max_parallel"]),
     }
     _refuse({field: hint for field, hint in hints.items() if not good[field]})
+
+
+def _is_limit(most: int | None) -> bool:
+    return most is None or 1 <= most <= MOST_PARALLEL
+
+
+def _limit_hint() -> str:
+    return _("A whole number from 1 to 1000, or nothing.")
 
 
 def _check_config(runner: str, config: Mapping[str, Any]) -> None:

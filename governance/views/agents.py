@@ -19,7 +19,7 @@ from governance.selectors import agents as selector
 from governance.selectors import people
 from governance.services import agents as service
 from governance.views.answering import page
-from governance.views.forms import AgentFilter, RegisterForm, SuspendForm
+from governance.views.forms import AgentFilter, LimitForm, RegisterForm, SuspendForm
 
 
 @page
@@ -91,6 +91,23 @@ def agent_suspend(request: HttpRequest, agent_id: str) -> HttpResponse:
 def agent_resume(request: HttpRequest, agent_id: str) -> HttpResponse:
     """Ask why, then resume."""
     return _moved(request, agent_id, _Move("resume", service.resume))
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def agent_limit(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """Ask on how many steps the agent may be at work at once, then let it."""
+    person = cast("Person", request.user)
+    target = selector.visible_agent(person, agent_id)
+    form = LimitForm(request.POST or None, initial={"max_parallel": target.max_parallel})
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        most, reason = given["max_parallel"], given["reason"]
+        service.limit(agent=target, most=most, person=person, reason=reason)
+        messages.success(request, _("The limit of %(agent)s was changed.") % {"agent": target})
+        return redirect("agent", agent_id=target.pk)
+    context = {"agent": selector.agent_for(person, agent_id), "form": form}
+    return render(request, "agents/limit.html", context, status=422 if form.errors else 200)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,23 @@ class SuspendForm(PlainForm):
     )
 
 
+class LimitForm(PlainForm):
+    """On how many steps an agent may be at work at once, and why that changes."""
+
+    max_parallel = forms.IntegerField(
+        label=_("Steps at once"),
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text=_("Of all runs together. Leave it empty for no limit."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        help_text=_("Others read this in the agent's history."),
+        max_length=500,
+    )
+
+
 class RegisterForm(PlainForm):
     """A new agent: who it is, who answers for it, and what it may do."""
 

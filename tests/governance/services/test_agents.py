@@ -285,6 +285,17 @@ def test_registering_a_manifest_again_changes_nothing(base: Path) -> None:
 
 
 @db
+def test_a_manifest_read_again_leaves_the_limit_that_the_owner_set(base: Path) -> None:
+    grace = identity.first_person()
+    [style] = register_manifest(manifest(max_parallel=2), base)
+    agents.limit(agent=style, most=5, person=grace, reason="The host has grown.")
+
+    register_manifest(manifest(max_parallel=2), base)
+
+    assert Agent.objects.get().max_parallel == 5
+
+
+@db
 @pytest.mark.parametrize(
     "changes", [{"purpose": "Other."}, {"config": {"argv": ["sh"]}}, {"scopes": ["merge:*"]}]
 )

@@ -160,3 +160,18 @@ def test_suspending_twice_says_that_nothing_was_changed(
     assert "Nothing was changed" in answer.text
     scout.refresh_from_db()
     assert scout.lifecycle_reason == "Once."
+
+
+def test_the_limit_of_an_agent_is_shown_and_changed(
+    domain: Domain, browser: Client, grace: Person
+) -> None:
+    scout = identity.agent(domain)
+    address = reverse("agent-limit", args=[scout.pk])
+    assert address in browser.get(reverse("agent", args=[scout.pk])).text
+    wrong = browser.post(address, {"max_parallel": "none", "reason": "Because."})
+    assert (wrong.status_code, wrong.text.count('aria-invalid="true"')) == (422, 1)
+    browser.post(address, {"max_parallel": "3", "reason": "The host is small."})
+    assert "3 at most" in browser.get(reverse("agent", args=[scout.pk])).text
+    browser.post(address, {"max_parallel": "", "reason": "It has grown."})
+    scout.refresh_from_db()
+    assert scout.max_parallel is None

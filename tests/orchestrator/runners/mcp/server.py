@@ -10,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import Field
 
 WRITE_DESCRIPTION = "Writes one line."
+MOST_SECONDS = 60
 
 
 def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
@@ -23,7 +24,7 @@ def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
         if line == "die":
             os._exit(1)
         if line == "sleep":
-            time.sleep(30)
+            _sleep_until(place / "morning")
         return {"length": len(line)}
 
     @made.tool(description="Fails, and says so.")
@@ -36,6 +37,12 @@ def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
         return "forgotten"
 
     return made
+
+
+def _sleep_until(file: Path) -> None:
+    deadline = time.monotonic() + MOST_SECONDS
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -197,7 +197,7 @@ def queue_again(
     _move(step, StepState.READY, action=None, **changes, **_LET_GO)
     step.action = None
     tell_step(step, event, actor, **payload)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -212,14 +212,14 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     )
     step.action = action
     tell_step(step, "step.ready", ENGINE, action=str(action.pk))
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def reject(step: Step, code: str, detail: str) -> None:
@@ -278,7 +278,7 @@ def wake(step: Step) -> None:
     only, changes = (Q(not_before__lte=Now()), {}) if rests else (Q(), _CLEARED)
     _move(step, StepState.READY, only=only, **changes)
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def reclaim(step: Step) -> None:
@@ -293,7 +293,7 @@ def reclaim(step: Step) -> None:
         return
     _move(step, StepState.READY, only=expired, **changes)
     tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def await_budget(step: Step, code: str, detail: str) -> None:
@@ -354,7 +354,7 @@ def begin_undo(step: Step) -> None:
     """Queue a compensation step, and ring for it; no pattern asks for it."""
     _move(step, StepState.READY)
     tell_step(step, "step.ready", ENGINE)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from governance.models import EFFECT_OPEN, Agent, Effect
 from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import AttemptKind, Mutex, Run, Step, StepKind, StepState
-from orchestrator.services import bounds, steps
+from orchestrator.services import bounds, seizing, steps
 from orchestrator.services.definitions import definition_of
 
 # Everybody who keeps to the limit of the installation queues up at this name.
@@ -43,7 +43,7 @@ def seize(*, step_id: UUID, kind: AttemptKind, worker: str) -> Step | None:
         return None
     try:
         with transaction.atomic():
-            taken = steps.seize(step_id=step_id, kind=kind, worker=worker, bounded=True)
+            taken = seizing.seize(step_id=step_id, kind=kind, worker=worker, bounded=True)
             if taken is not None:
                 _acquire(taken)
             return taken

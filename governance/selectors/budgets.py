@@ -184,7 +184,7 @@ def _row(budget: Budget, charges: Sequence[ChargeRow]) -> BudgetRow:
         scope_id=budget.scope_id,
         window=budget.get_window_display(),
         cap=budget.cap,
-        bar=_bar(budget.unit, *figures),
+        bar=bar_of(budget.unit, *figures),
         charges=charges,
     )
 
@@ -195,10 +195,11 @@ def _is_told(holding: Holding, unit: str) -> bool:
 
 def _bar_of(holding: Holding, unit: str) -> Bar:
     figures = (getattr(holding, f"{unit}_{what}") for what in ("cap", "held", "spent", "overrun"))
-    return _bar(unit, *figures)
+    return bar_of(unit, *figures)
 
 
-def _bar(unit: str, cap: int | None, held: int, spent: int, overrun: int) -> Bar:
+def bar_of(unit: str, cap: int | None, held: int, spent: int, overrun: int) -> Bar:
+    """Return what was used of a cap with its words; no cap limits nothing."""
     spent_share = min(100, share_of(spent, cap)) if cap is not None else 0
     held_share = min(100 - spent_share, share_of(held, cap)) if cap is not None else 0
     return Bar(

@@ -59,7 +59,8 @@ def next_move(
 def assigner(definition: Definition) -> Assign:
     """Return who says who does a step: the file's topology, with its fields of the file."""
     topology = topology_named(definition.topology)
-    options = {**definition.topology_options, "peers": definition.peers}
+    who = {alias: ref.slug for alias, ref in definition.agents.items()}
+    options = {**definition.topology_options, "peers": definition.peers, "who": who}
 
     def assign(step: PlannedStep, history: History) -> str | Move:
         return topology.assign(step, replace(history, options=options))

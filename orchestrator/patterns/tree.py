@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from orchestrator.patterns.announcers import ANNOUNCED_BY, announced_by
 from orchestrator.patterns.base import (
     Ask,
     Finish,
@@ -203,7 +204,7 @@ def _start(board: Board, block: _Block, ask: Ask) -> None:
     if branch.step.pattern:
         ask = replace(ask, kind="block")
     elif block.node.pattern and ask.kind not in _FOR_NOBODY:
-        ask = _assigned(block, ask)
+        ask = _assigned(board, block, ask)
     try:
         left_out = _is_left_out(branch.step, block, board)
         if not left_out and _is_due(branch.step.when, block.seen_by(branch, board)):
@@ -223,12 +224,16 @@ def _is_left_out(step: PlannedStep, block: _Block, board: Board) -> bool:
     return any(name in met and met[name].state == "skipped" for name in step.needs)
 
 
-def _assigned(block: _Block, ask: Ask) -> Ask:
+def _assigned(board: Board, block: _Block, ask: Ask) -> Ask:
     """Return the ask with who does it, or as a block if others have to be asked first."""
     place = inside(joined(block.path, ask.path), ask.iteration)
     step = _to_place(place, ask.agent, ask.task)
     answer = block.assign(step, History((step,), scope=block.scope))
-    return replace(ask, agent=answer) if isinstance(answer, str) else replace(ask, kind="block")
+    if isinstance(answer, str):
+        return replace(ask, agent=answer)
+    by = announced_by(block.node, block.path, ask, board)
+    task = {**ask.task, ANNOUNCED_BY: by} if by else ask.task
+    return replace(ask, kind="block", task=task)
 
 
 def _to_place(place: str, agent: str, task: Mapping[str, Any]) -> PlannedStep:

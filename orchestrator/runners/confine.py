@@ -1,6 +1,7 @@
 """Starts an agent under limits and ends all that it leaves. Needs the standard library alone.
 
-`confine.py PARENT CPU_SECONDS MEMORY_BYTES RULESET PROGRAM [ARGUMENT ...]`. A program of its own,
+`confine.py PARENT CPU_SECONDS MEMORY_BYTES RULESET FILTER PROGRAM [ARGUMENT ...]`, where RULESET
+is a descriptor or -1 and FILTER what `seccomp.py` made, in hex, or -. A program of its own,
 because running Python between fork and exec is unsafe in a process that has threads. On Linux it
 stays as the agent's parent: whatever the agent starts, in whichever session, becomes its child
 when it is orphaned, and is killed when the agent ends or SIGTERM says that the turn is over.
@@ -26,16 +27,21 @@ _IS_LINUX = sys.platform == "linux"
 _SET_PARENT_DEATH_SIGNAL = 1
 _SET_CHILD_SUBREAPER = 36
 _SET_NO_NEW_PRIVILEGES = 38
+_SET_SECCOMP, _FILTER_MODE, _INSTRUCTION_BYTES = 22, 2, 8
 _RESTRICT_SELF = 446
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
+
+
 def main(arguments: list[str]) -> int:
     """Run the agent to its end and end as it did; returns only when it was not killed."""
-    parent, cpu_seconds, memory, ruleset = (int(text) for text in arguments[:4])
+    parent, *limits = (int(text) for text in arguments[:4])
     _die_with(parent, signal.SIGTERM)
     if not _IS_LINUX:
-        return _become(arguments[4:], cpu_seconds, memory, ruleset)
+        return _become(arguments[5:], arguments[4], *limits)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     _LIBC.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -43,14 +49,14 @@ def main(arguments: list[str]) -> int:
     if agent == 0:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
         _die_with(keeper, signal.SIGKILL)
-        return _become(arguments[4:], cpu_seconds, memory, ruleset)
+        return _become(arguments[5:], arguments[4], *limits)
     _let_go_of_pipes()
     status = _watch(agent)
     _end_the_rest()
     return _end_as(status)
 
 
-def _become(program: list[str], cpu_seconds: int, memory: int, ruleset: int) -> int:
+def _become(program: list[str], seccomp: str, cpu_seconds: int, memory: int, ruleset: int) -> int:
     _limit(resource.RLIMIT_CPU, cpu_seconds)
     _limit(resource.RLIMIT_AS, memory)
     _limit(resource.RLIMIT_FSIZE, _LARGEST_FILE)
@@ -58,6 +64,7 @@ def _become(program: list[str], cpu_seconds: int, memory: int, ruleset: int) -> 
     _limit(resource.RLIMIT_CORE, 0)
     try:
         _give_up_rights(ruleset)
+        _keep_to(bytes.fromhex(seccomp.removeprefix("-")))
         os.execvp(program[0], program)  # noqa: S606 - an argv from the manifest, never a shell
     except OSError as error:
         sys.stderr.write(f"{program[0]}: {error.strerror}\n")
@@ -72,6 +79,16 @@ def _give_up_rights(ruleset: int) -> None:
         if _LIBC.syscall(ctypes.c_long(_RESTRICT_SELF), ctypes.c_int(ruleset), ctypes.c_uint32(0)):
             raise OSError(ctypes.get_errno(), "the agent could not be confined by Landlock")
         os.close(ruleset)
+
+
+def _keep_to(instructions: bytes) -> None:
+    """Make no system call from here on that a seccomp filter refuses, if there is one."""
+    if not instructions:
+        return
+    given = ctypes.create_string_buffer(instructions)
+    whole = _Filter(len(instructions) // _INSTRUCTION_BYTES, ctypes.addressof(given))
+    if _LIBC.prctl(_SET_SECCOMP, _FILTER_MODE, ctypes.byref(whole), 0, 0):
+        raise OSError(ctypes.get_errno(), "the agent could not be confined by seccomp")
 
 
 def _die_with(parent: int, number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
 """Landlock, with which a Linux process gives up access to files for itself and all it starts.
 
 A ruleset lists what stays allowed; `confine.py` puts an agent under one. What no Landlock covers:
-looking whether a file exists, changing its mode or times, connecting to a socket, the network.
+looking whether a file exists, changing its mode or times, sockets in files, the network.
 """
 
 import ctypes

@@ -30,7 +30,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from orchestrator.runners import confine, landlock, reach
+from orchestrator.runners import confine, landlock, reach, seccomp
 from orchestrator.runners.answer import read_answer
 from orchestrator.runners.asking import asked
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult, Heartbeat
@@ -66,7 +66,8 @@ class Config:
 class ProcessRunner:
     """Runs `runner_config.argv` without a shell, in an empty directory, under limits.
 
-    On Linux with Landlock it reads what `reach.py` lists and writes its directory only.
+    On Linux with Landlock it reads what `reach.py` lists and writes its directory only; with
+    seccomp it reaches no socket in a file.
     """
 
     name = "process"
@@ -130,7 +131,7 @@ def _ruleset(config: Config, request: AgentRequest, scratch: str) -> AbstractCon
 def _confined(config: Config, seconds: float, ruleset: int) -> list[str]:
     program = sys.executable if config.argv[0] == "python" else config.argv[0]
     limits = [str(os.getpid()), str(int(seconds) + 1), str(config.memory_mb * 1024 * 1024)]
-    limits.append(str(ruleset))
+    limits += [str(ruleset), seccomp.no_sockets_in_files().hex() or "-"]
     wrapper = [sys.executable, "-I", "-S", str(Path(confine.__file__))]
     return [*wrapper, *limits, program, *config.argv[1:]]
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from audit import triggers
 from orchestrator.models import Leadership
-from orchestrator.runners import landlock
+from orchestrator.runners import landlock, seccomp
 from orchestrator.selectors.health import Check, readiness
 from orchestrator.supervisor import prerequisites
 from orchestrator.supervisor.refusals import CannotStartError
@@ -68,9 +68,10 @@ def _programs() -> str:
 
 
 def _agents() -> str:
+    sockets = "no sockets in files" if seccomp.no_sockets_in_files() else "sockets in files"
     if known := landlock.version():
-        return f"confined by Landlock {known} to what they are asked about"
-    return "this kernel has no Landlock: they read and write whatever this account may"
+        return f"confined by Landlock {known} to what they are asked about, {sockets}"
+    return f"this kernel has no Landlock: they read and write whatever this account may, {sockets}"
 
 
 def _disk() -> str:

@@ -23,7 +23,7 @@ def web(descriptor: int) -> Plan:
     """Plan the web process on an inherited socket."""
 
     def run() -> None:
-        from orchestrator.supervisor import web as module  # noqa: PLC0415
+        from orchestrator.supervisor import web as module  # noqa: PLC0415 - see above
 
         module.main([str(descriptor)])
 
@@ -35,7 +35,7 @@ def steward() -> Plan:
     """Plan the steward."""
 
     def run() -> None:
-        from django.core.management import call_command  # noqa: PLC0415
+        from django.core.management import call_command  # noqa: PLC0415 - see above
 
         call_command("steward")
 
@@ -47,7 +47,7 @@ def worker(name: str) -> Plan:
     arguments = (node_name(name), WORKERS[name])
 
     def run() -> int:
-        from orchestrator.supervisor import worker as module  # noqa: PLC0415
+        from orchestrator.supervisor import worker as module  # noqa: PLC0415 - see above
 
         return module.main(*arguments)
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from orchestrator.patterns.base import Ask, History, PastStep, PlannedStep
 from orchestrator.patterns.children import fault_of
-from orchestrator.patterns.placing import GONE, TURN
+from orchestrator.patterns.placing import GONE, TURN, was_lost
 from orchestrator.patterns.states import FINAL, reason_to_wait
 from orchestrator.topologies import papers
-from orchestrator.topologies.awards import by_bid, by_votes
+from orchestrator.topologies.awards import Arrival, Terms, by_bid, by_votes, refused
 from orchestrator.topologies.papers import BID, Rules
 
 _Papers = dict[str, Mapping[str, Any]]
@@ -23,13 +23,17 @@ _Papers = dict[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Announcement:
-    """The announcement of `step` for the `number`th time, as far as the history tells."""
+    """The announcement of `step` for the `number`th time, as far as the history tells.
+
+    `peers` are asked for bids; those who are `barred` would be, had they not announced it.
+    """
 
     step: PlannedStep
     history: History
     rules: Rules
     peers: tuple[str, ...]
     number: int
+    barred: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -48,26 +52,33 @@ class Announcement:
         return bool(self.children)
 
     @property
-    def gone(self) -> frozenset[str]:
-        """Return who had taken the work and went out of service."""
-        return frozenset(turn.agent for turn in self.history.past if turn.path == TURN)
-
-    @property
     def has_ballot(self) -> bool:
         """Whether peers vote: there is something to choose."""
         return self.rules.award == "vote" and len(self.bids) > 1
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many bids came as the file lets count, so that nobody waits for more."""
+        return self.rules.max_bids is not None and len(self.bids) >= self.rules.max_bids
+
     @cached_property
-    def answers(self) -> _Papers:
-        """Return every answer that came in time, bid or not, by peer."""
-        return self._papers("bid", self.peers, "bids-due", BID)
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Return every answer that is one, bid or not, whenever it came."""
+        found = ((name, self.children.get(f"bid-{name}")) for name in self.peers)
+        answered = ((n, child) for n, child in found if child and fault_of(child, BID) is None)
+        return tuple(Arrival(name, child.output, child.order) for name, child in answered)
+
+    @cached_property
+    def refused(self) -> Mapping[str, str]:
+        """Return why answers cannot win, by peer."""
+        rules = self.rules
+        closed, barred = self._closed("bids-due"), frozenset(self.barred)
+        return refused(self.arrivals, Terms(closed, rules.reserve_price, rules.max_bids, barred))
 
     @cached_property
     def bids(self) -> _Papers:
         """Return the bids that may win."""
-        most = self.rules.reserve_price
-        bids = {name: bid for name, bid in self.answers.items() if "decline" not in bid}
-        return {n: b for n, b in bids.items() if most is None or b["price_micro_usd"] <= most}
+        return {one.peer: one.paper for one in self.arrivals if one.peer not in self.refused}
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -78,7 +89,8 @@ class Announcement:
     def ranking(self) -> tuple[str, ...]:
         """Return the bidders in the order in which the work is awarded to them."""
         if self.has_ballot:
-            return by_votes(self.id, self.bids, list(self.votes.values()))
+            papers = list(self.votes.values())
+            return by_votes(self.id, self.bids, papers) if self.has_quorum else ()
         return by_bid(self.id, self.rules.award, self.bids, self.rules.weights)
 
     @cached_property
@@ -86,6 +98,14 @@ class Announcement:
         """Return the papers that came in time, by voter."""
         asked = self._call_for_votes()
         return self._papers("vote", self.voters, "votes-due", asked["answer"])
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether enough of the voters chose; one that is out of service is no member now."""
+        chose = sum("abstain" not in paper for paper in self.votes.values())
+        absent = sum(was_lost(self.children[f"vote-{name}"]) for name in self.voters)
+        live = len(self.voters) - absent
+        return not self.rules.quorum or 0 < chose * 100 >= self.rules.quorum * live
 
     def waits_for(self, kind: str, names: Iterable[str], timer: str) -> str:
         """Return the state of what is still waited for; nothing once it is over."""
@@ -96,6 +116,12 @@ class Announcement:
         if not moving or self.children[timer].state in FINAL:
             return ""
         return reason_to_wait(moving)
+
+    def is_gone(self, name: str) -> bool:
+        """Whether a bidder took the work after its bid and went out of service before its end."""
+        bid = self.children[f"bid-{name}"]
+        turns = (turn for turn in self.history.past if turn.path == TURN)
+        return any(turn.agent == name and turn.order > bid.order for turn in turns)
 
     def was_asked(self, name: str) -> bool:
         """Whether a bidder was asked to acknowledge an award."""
@@ -124,12 +150,21 @@ class Announcement:
         return [ack, self._clock(f"due-{name}", self.rules.ack_timeout)]
 
     def opened(self) -> dict[str, Any]:
-        """Return what every peer answered, or why nothing of it counts."""
-        return {name: dict(self.answers.get(name) or self._missing(name)) for name in self.peers}
+        """Return what every peer answered, and why it does not count if it does not."""
+        papers = {one.peer: self._with_reason(one) for one in self.arrivals}
+        return {name: papers.get(name) or self._missing(name) for name in self.peers}
+
+    def outcome(self) -> dict[str, Any]:
+        """Return what is said of an announcement that came to nothing: all answers, opened."""
+        told: dict[str, Any] = {"answers": self.opened()}
+        if self.has_ballot and not self.has_quorum:
+            votes = {name: dict(paper) for name, paper in self.votes.items()}
+            told |= {"votes": votes, "because": "no_quorum"}
+        return told
 
     def why_not(self, name: str) -> str:
         """Say why an award came to nothing."""
-        if name in self.gone:
+        if self.is_gone(name):
             return GONE
         ack = self.children[f"ack-{name}"]
         if ack.state == "succeeded":
@@ -137,9 +172,18 @@ class Announcement:
             return "late" if late else str(ack.output.get("reason", "declined"))[:400]
         return ack.error_code or "late"
 
+    def _with_reason(self, one: Arrival) -> dict[str, Any]:
+        why = self.refused.get(one.peer, "")
+        return {**one.paper, **({"refused": why} if why and why != "declined" else {})}
+
     def _missing(self, name: str) -> dict[str, str]:
+        """Say why there is no answer; one that was not waited for any more is not at fault."""
         child = self.children[f"bid-{name}"]
-        return {"missing": child.error_code or "late"}
+        if child.state in {"failed", "escalated", "timed_out", "skipped", "rejected"}:
+            return {"missing": child.error_code or child.state}
+        if child.state == "succeeded":
+            return {"missing": "invalid_answer"}
+        return {"missing": "max_bids" if self.is_full else "late"}
 
     def _call_for_votes(self) -> dict[str, Any]:
         return papers.call_for_votes(self.id, self.bids)
@@ -156,8 +200,13 @@ class Announcement:
         }
 
     def _is_late(self, child: PastStep, timer: str) -> bool:
+        closed = self._closed(timer)
+        return closed is not None and closed < child.order
+
+    def _closed(self, timer: str) -> int | None:
+        """Return the rank at which time was up, if it was."""
         clock = self.children[timer]
-        return clock.state == "succeeded" and clock.order < child.order
+        return clock.order if clock.state == "succeeded" else None
 
     def _papers_from(
         self, kind: str, names: Iterable[str], task: Mapping[str, Any], timer: str, after: str

@@ -5,7 +5,8 @@ without being somebody else.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +14,59 @@ from orchestrator.patterns.group_chat.ballots import count
 
 Bids = Mapping[str, Mapping[str, Any]]
 _Loss = Callable[[str], Fraction | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A paper that fits its schema: whose it is, and its rank among all that ended in the run."""
+
+    peer: str
+    paper: Mapping[str, Any]
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a bid has to keep to. `closed` is the rank at which the time for bids was over.
+
+    Those who are `barred` announced the work themselves.
+    """
+
+    closed: int | None = None
+    reserve_price: int | None = None
+    max_bids: int | None = None
+    barred: frozenset[str] = frozenset()
+
+
+def refused(arrivals: Iterable[Arrival], terms: Terms) -> dict[str, str]:
+    """Return why papers cannot win, by peer; everybody else's can.
+
+    A cap is filled in the order in which bids came, and only by bids that may win: so nobody
+    can keep others out with one that may not.
+    """
+    because: dict[str, str] = {}
+    room = terms.max_bids
+    for one in sorted(arrivals, key=lambda one: one.order):
+        if why := _fault_of(one, terms):
+            because[one.peer] = why
+        elif room == 0:
+            because[one.peer] = "max_bids"
+        elif room is not None:
+            room -= 1
+    return because
+
+
+def _fault_of(one: Arrival, terms: Terms) -> str:
+    """Return why a paper cannot win, whatever the others say; nothing if it can."""
+    if one.peer in terms.barred:
+        return "no_self_award"
+    if terms.closed is not None and one.order > terms.closed:
+        return "late"
+    if "decline" in one.paper:
+        return "declined"
+    most = terms.reserve_price
+    is_dear = most is not None and int(one.paper["price_micro_usd"]) > most
+    return "reserve_price" if is_dear else ""
 
 
 def ranked(announcement: str, bids: Bids, loss: _Loss) -> tuple[str, ...]:

@@ -5,12 +5,13 @@ sealed bids that any worker evaluates, under the run's lock, once all of them ar
 time is over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from orchestrator.patterns.announcers import ANNOUNCED_BY
 from orchestrator.patterns.base import Ask, Finish, History, Move, Note, PlannedStep, Start, Wait
 from orchestrator.patterns.placing import left_over
 from orchestrator.topologies.announcement import Announcement
-from orchestrator.topologies.papers import rules_of
+from orchestrator.topologies.papers import ANNOUNCED_AGAIN, NOBODY_TOOK_IT, rules_of
 
 
 class Decentralized:
@@ -18,7 +19,8 @@ class Decentralized:
 
     One that declines, fails or is late loses it to the next bid; one that goes out of service
     later on does too. Where nobody is left the work is announced again, a bounded number of
-    times, and then a person is asked. An alias without peers is assigned as it is named.
+    times, and then a person is asked, who may announce it once more. An alias without peers is
+    assigned as it is named.
     """
 
     name = "decentralized"
@@ -29,22 +31,28 @@ class Decentralized:
         if not peers:
             return step.agent
         rules = rules_of(history.options)
-        made = [
-            Announcement(step, history, rules, tuple(peers), number)
-            for number in range(rules.max_reannounce + 1)
-        ]
-        for number, announcement in enumerate(made):
+        barred = _barred(step, peers, history.options["who"]) if rules.no_self_award else ()
+        asked = tuple(name for name in peers if name not in barred)
+        times = 1 + rules.max_reannounce + len(step.options.get(ANNOUNCED_AGAIN, ()))
+        made = [Announcement(step, history, rules, asked, n, barred) for n in range(times)]
+        for number, announcement in enumerate(made if asked else ()):
             answer = _answer(announcement, made[number - 1] if number else None)
             if answer is not None:
                 return answer
         return _nobody(made[-1], len(made))
 
 
+def _barred(step: PlannedStep, peers: Sequence[str], who: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the peers that announced the work themselves, under whatever alias or version."""
+    own = {who.get(alias, alias) for alias in step.options.get(ANNOUNCED_BY, ())}
+    return tuple(name for name in peers if who.get(name, name) in own)
+
+
 def _answer(one: Announcement, before: Announcement | None) -> str | Move | None:
     """Return what follows from an announcement; None once it came to nothing."""
     if not one.is_made:
         return _announced(one, before)
-    if reason := one.waits_for("bid", one.peers, "bids-due"):
+    if not one.is_full and (reason := one.waits_for("bid", one.peers, "bids-due")):
         return Wait(reason)
     if one.has_ballot and "votes-due" not in one.children:
         return _start(one, one.call_for_votes())
@@ -60,7 +68,8 @@ def _announced(one: Announcement, before: Announcement | None) -> Start:
         "peers": list(one.peers),
         "award": one.rules.award,
         "number": one.number,
-        **({"answers": before.opened()} if before else {}),
+        **({"barred": list(one.barred)} if one.barred else {}),
+        **(before.outcome() if before else {}),
     }
     return _start(one, one.call_for_bids(), Note("contract.announced", "rule", told))
 
@@ -70,10 +79,10 @@ def _awarded(one: Announcement) -> str | Move | None:
     last = ""
     for name in one.ranking:
         if not one.was_asked(name):
-            if name not in one.gone:
+            if not one.is_gone(name):
                 return _start(one, one.question_to(name), _award(one, name, last))
             continue
-        if one.has_accepted(name) and name not in one.gone:
+        if one.has_accepted(name) and not one.is_gone(name):
             return name
         if reason := one.waits_for("ack", [name], f"due-{name}"):
             return Wait(reason)
@@ -100,10 +109,12 @@ def _award(one: Announcement, winner: str, last: str) -> Note:
 
 def _nobody(last: Announcement, times: int) -> Finish:
     detail = f"None of {', '.join(last.peers)} took the work, which was announced {times} times."
-    told = {"announcement": last.id, "answers": last.opened()}
+    if not last.peers:
+        detail = f"The work is for {', '.join(last.barred)} alone, who announced it."
+    told = {"announcement": last.id, **last.outcome()}
     return Finish(
         "escalated",
-        error_code="nobody_took_it",
+        error_code=NOBODY_TOOK_IT,
         detail=detail,
         cancel=left_over(last.history),
         notes=[Note("contract.void", "rule", told)],

@@ -8,6 +8,10 @@ from orchestrator.patterns.group_chat.ballots import REASON, paper_schema
 
 # How the names of papers begin that nobody reads before the award.
 SEALED = ("bid-", "vote-")
+# Why work needs a person that was announced in vain; and what its task says once a person has
+# announced it again: for what reason, each time.
+NOBODY_TOOK_IT = "nobody_took_it"
+ANNOUNCED_AGAIN = "announced_again"
 _MOST = 10**15
 _CLOSED: Mapping[str, Any] = {"type": "object", "additionalProperties": False}
 
@@ -34,7 +38,10 @@ ACKNOWLEDGEMENT: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the file wants work to be announced and awarded; durations as it writes them."""
+    """How the file wants work to be announced and awarded; durations as it writes them.
+
+    `quorum` is a percentage, of the voters in service.
+    """
 
     award: str
     bid_deadline: str
@@ -42,6 +49,9 @@ class Rules:
     max_reannounce: int
     reserve_price: int | None
     weights: Mapping[str, int]
+    max_bids: int | None
+    no_self_award: bool
+    quorum: int
 
 
 def rules_of(options: Mapping[str, Any]) -> Rules:
@@ -53,6 +63,9 @@ def rules_of(options: Mapping[str, Any]) -> Rules:
         max_reannounce=options.get("max_reannounce", 2),
         reserve_price=options.get("reserve_price_micro_usd"),
         weights={"price": 1, "eta": 1, "confidence": 1, **options.get("weights", {})},
+        max_bids=options.get("max_bids"),
+        no_self_award=options.get("no_self_award", False),
+        quorum=options.get("quorum_percent", 0),
     )
 
 
@@ -65,6 +78,8 @@ def call_for_bids(announcement: str, rules: Rules, work: Mapping[str, Any]) -> d
     }
     if rules.reserve_price is not None:
         told["reserve_price_micro_usd"] = rules.reserve_price
+    if rules.max_bids is not None:
+        told["max_bids"] = rules.max_bids
     return {"announcement": told, "work": dict(work), "answer": BID}
 
 

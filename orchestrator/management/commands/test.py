@@ -76,9 +76,9 @@ def _lints() -> bool:
 def _passes(command: tuple[str, ...]) -> bool:
     print("$", *command[:6], flush=True)  # noqa: T201 - the trace of a build
     words = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    return subprocess.run(words, env=os.environ | PRODUCTION, check=False).returncode == 0  # noqa: S603
+    return subprocess.run(words, env=os.environ | PRODUCTION, check=False).returncode == 0  # noqa: S603 - our own words
 
 
 def _pytest(arguments: list[str]) -> int:
     words = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(words, check=False).returncode  # noqa: S603
+    return subprocess.run(words, check=False).returncode  # noqa: S603 - whoever typed them

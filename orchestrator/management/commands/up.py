@@ -30,7 +30,8 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         if settings.configured:
             # Django was loaded with settings that are not ours, so begin again through the door.
-            os.execv(sys.executable, [sys.executable, str(ROOT / "manage.py"), *argv[1:]])  # noqa: S606
+            again = [sys.executable, str(ROOT / "manage.py"), *argv[1:]]
+            os.execv(again[0], again)  # noqa: S606 - the same command, and no shell
         given = self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
         directory = given.data_dir or Path(os.environ.get("COUNTERSIGN_DATA_DIR", ROOT / "var"))
         sys.exit(

@@ -99,7 +99,7 @@ def _program(
 
     program, *arguments = config["command"]
     memory = int(config.get("memory_mb", DEFAULT_MEMORY_MB)) * 1024 * 1024
-    limits = [str(os.getpid()), str(seconds + 1), str(memory), "-1"]
+    limits = [str(os.getpid()), str(seconds + 1), str(memory), "-1", "-"]
     given = StdioServerParameters(
         command=sys.executable,
         args=[

@@ -13,6 +13,7 @@ from orchestrator.workflow.checks import (
     peers,
     sharing,
     simplicity,
+    terms,
     time,
 )
 from orchestrator.workflow.nodes import Node, nodes
@@ -29,6 +30,8 @@ OF_FILES: Sequence[FileCheck] = (
     names.alias_means_one_thing,
     names.ids_are_unique,
     peers.peers_can_bid,
+    terms.bidding_can_be_bound,
+    terms.announcers_are_named,
     conditions.success_can_be_read,
     time.deadline_leaves_time,
     mutexes.mutexes_keep_one_order,
@@ -40,6 +43,7 @@ OF_FILES: Sequence[FileCheck] = (
 OF_NODES: Sequence[NodeCheck] = (
     names.agent_is_known,
     peers.board_is_kept,
+    terms.crews_outlast_their_leader,
     order.needs_are_siblings,
     order.context_has_run,
     order.needs_stand_before,

@@ -13,7 +13,14 @@ from tests.factories import federation, governance
 from tests.factories import orchestrator as make
 from tests.factories.federation import Alliance
 from tests.factories.orchestrator import WORKER
-from tests.orchestrator.cells.files import AGENTS, FILES, INPUTS, PEERS, TOPOLOGIES
+from tests.orchestrator.cells.files import (
+    AGENTS,
+    FILES,
+    INPUTS,
+    PEERS,
+    TOPOLOGIES,
+    on_strict_terms,
+)
 from tests.orchestrator.cells.player import answer, proposals
 
 PLAYER = "player"
@@ -81,7 +88,8 @@ def begun(
     if topology == "federated" and not Contract.objects.exists():
         bob = Agent.objects.get(domain=home.domain, slug="bob")
         bob_abroad(home, bob.runner, **bob.runner_config)
-    fields = {**TOPOLOGIES[topology](agents_of(steps)), **fields}
+    given = {**TOPOLOGIES, "strict": on_strict_terms}[topology](agents_of(steps))
+    fields = {**given, **fields}
     return make.start(make.workflow(home, *steps, **fields), home.ines, INPUTS)
 
 

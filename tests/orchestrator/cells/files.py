@@ -114,6 +114,21 @@ def _by_peers(names: Sequence[str]) -> dict[str, Any]:
     return {"topology": {"decentralized": net}, "agents": crews | refs}
 
 
+def on_strict_terms(names: Sequence[str]) -> dict[str, Any]:
+    """Return a file's fields where one who leads is in every crew and may win nothing of his own.
+
+    Peers vote, the first two bids count, and half of the voters have to choose.
+    """
+    fields = _by_peers(names)
+    agents = fields["agents"]
+    for name in names:
+        if name != "ann":
+            agents[name]["peers"].insert(0, f"ann_{PEERS[0]}")
+    terms = {"award": "vote", "max_bids": 2, "no_self_award": True, "quorum_percent": 50}
+    net = {**fields["topology"]["decentralized"], **terms}
+    return {"topology": {"decentralized": net}, "agents": agents}
+
+
 def _as_named(names: Sequence[str]) -> dict[str, Any]:
     return {"agents": {name: {"ref": f"{name}@1"} for name in names}}
 

@@ -6,7 +6,7 @@ from orchestrator.models import Run
 from orchestrator.selectors.replays import Replayed, replay
 from tests.factories.governance import House
 from tests.orchestrator.cells.driving import begun
-from tests.orchestrator.cells.files import CELLS
+from tests.orchestrator.cells.files import CELLS, FILES
 from tests.orchestrator.federating import worked_off
 
 
@@ -23,3 +23,20 @@ def test_a_run_of_every_pattern_ends_well_and_replays_without_a_difference(
     outcome = replay(run.pk)
     assert isinstance(outcome, Replayed), outcome
     assert outcome.decided > 3
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_peers_on_strict_terms_end_well_too_and_nobody_wins_what_he_announced(
+    home: House, pattern: str
+) -> None:
+    run = worked_off(begun(home, pattern, "strict"))
+    assert (run.state, run.error_detail) == ("succeeded", "")
+    barred = 0
+    for row in run.steps.filter(kind="block", task__has_key="announced_by"):
+        by = {f"{alias}".replace("_", "-") for alias in row.task["announced_by"]}
+        turns = run.steps.filter(path__startswith=f"{row.place}/")
+        assert not by & set(turns.values_list("agent__slug", flat=True)), row.place
+        barred += 1
+    assert bool(barred) == (pattern in {"magentic", "handoff"})
+    outcome = replay(run.pk)
+    assert isinstance(outcome, Replayed), outcome

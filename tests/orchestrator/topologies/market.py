@@ -1,6 +1,6 @@
 """A market without databases: one step for a crew, and peers that answer as a test says."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,16 @@ NET = {"award": "lowest_price", "bid_deadline": "30s", "ack_timeout": "30s"}
 
 
 class Market:
-    """A run of `draft`, which is for the crew of all peers."""
+    """A run of `draft`, which is for the crew of all peers and may be announced `by` agents."""
 
-    def __init__(self, **fields: Any) -> None:
-        options = {**NET, **fields, "peers": {"crew": PEERS}}
+    def __init__(
+        self, *, by: Sequence[str] = (), who: Mapping[str, str] | None = None, **fields: Any
+    ) -> None:
+        self.options = {**NET, **fields, "peers": {"crew": PEERS}, "who": who or {}}
 
         def assign(step: PlannedStep, history: History) -> str | Move:
-            return Decentralized().assign(step, replace(history, options=options))
+            announced = replace(step, options={**step.options, "announced_by": by})
+            return Decentralized().assign(announced, replace(history, options=self.options))
 
         self.engine = Engine([PlannedStep("draft", agent="crew")], assign=assign)
         self.engine.advance()
@@ -56,8 +59,13 @@ class Market:
 
     def bid(self, name: str, price: int, number: int = 0, **more: Any) -> None:
         """Let a peer bid."""
-        bid = {"price_micro_usd": price, "eta_s": 10, "confidence": 0.5}
-        self.say(f"bid-{name}", number, **bid, **more)
+        self.become_bid(name, price, number, **more)
+        self.engine.advance()
+
+    def become_bid(self, name: str, price: int, number: int = 0, **more: Any) -> None:
+        """Let a peer bid without anybody deciding about it yet."""
+        bid = {"price_micro_usd": price, "eta_s": 10, "confidence": 0.5, **more}
+        self.become(f"draft/bid-{name}", number, "succeeded", bid)
 
     def become(
         self, path: str, number: int, state: str, output: Mapping[str, Any], code: str = ""

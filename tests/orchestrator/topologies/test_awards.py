@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.topologies.awards import by_bid, by_votes
+from orchestrator.topologies.awards import Arrival, Terms, by_bid, by_votes, refused
 
 EVEN = {"price": 1, "eta": 1, "confidence": 1}
 BIDS: dict[str, dict[str, Any]] = {
@@ -62,3 +62,59 @@ def test_everybody_who_bid_is_ranked_once_whatever_the_order_of_bids(
     ranking = by_bid("a!0", award, found, EVEN)
     assert sorted(ranking) == sorted(found)
     assert by_bid("a!0", award, dict(reversed(found.items())), EVEN) == ranking
+
+
+papers = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "price_micro_usd": st.integers(0, 3),
+            "eta_s": st.integers(0, 1),
+            "confidence": st.sampled_from([0, 0.5, 1]),
+        }
+    ),
+    st.just({"decline": "busy"}),
+)
+
+
+def arrived(found: list[dict[str, Any]], orders: list[int]) -> list[Arrival]:
+    return [Arrival(*one) for one in zip("abcdef", found, orders, strict=False)]
+
+
+arrivals = st.builds(arrived, st.lists(papers, max_size=6), st.permutations(range(1, 7)))
+terms = st.builds(
+    Terms,
+    closed=st.none() | st.integers(0, 7),
+    reserve_price=st.none() | st.integers(0, 3),
+    max_bids=st.none() | st.integers(1, 3),
+    barred=st.frozensets(st.sampled_from("abcdef")),
+)
+
+
+@given(st.data(), arrivals, terms, st.sampled_from(["lowest_price", "earliest_eta", "best_score"]))
+def test_any_order_in_which_bids_are_told_gives_the_same_winner(
+    data: st.DataObject, found: list[Arrival], terms: Terms, award: str
+) -> None:
+    def won(told: list[Arrival]) -> tuple[str, ...]:
+        because = refused(told, terms)
+        standing = {one.peer: one.paper for one in told if one.peer not in because}
+        return by_bid("a!0", award, standing, EVEN)
+
+    ranking = won(found)
+    assert won(data.draw(st.permutations(found))) == ranking
+    for one in found:
+        if one.peer in ranking:
+            assert one.peer not in terms.barred, "who announced the work won it"
+            assert terms.closed is None or one.order <= terms.closed, "a late bid won"
+            assert "decline" not in one.paper
+            price = one.paper["price_micro_usd"]
+            assert terms.reserve_price is None or price <= terms.reserve_price
+
+
+@given(arrivals, terms)
+def test_a_cap_refuses_only_bids_that_came_after_all_that_fill_it(
+    found: list[Arrival], terms: Terms
+) -> None:
+    because = refused(found, terms)
+    full = [one.order for one in found if because.get(one.peer) == "max_bids"]
+    counted = [one.order for one in found if one.peer not in because]
+    assert not full or (len(counted) == terms.max_bids and max(counted) < min(full))

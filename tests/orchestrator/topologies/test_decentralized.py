@@ -21,7 +21,7 @@ def all_bid(market: Market, number: int = 0) -> None:
 
 
 def test_an_alias_without_peers_does_its_step_itself() -> None:
-    step, options = PlannedStep("a", agent="ann"), {**NET, "peers": {"crew": PEERS}}
+    step, options = PlannedStep("a", agent="ann"), {**NET, "peers": {"crew": PEERS}, "who": {}}
     history = History([step], options=options)
     assert topology_named("decentralized").assign(step, history) == "ann"
 
@@ -160,6 +160,96 @@ def test_work_nobody_took_is_announced_again_and_then_a_person_is_asked() -> Non
     assert market.rows("turn") == []
 
 
+def test_bidding_is_over_with_the_last_bid_that_counts_and_nobody_waits_for_more() -> None:
+    market = Market(max_bids=2)
+    assert market.rows("bid")[0].task["announcement"]["max_bids"] == 2
+    market.bid("cid", 9)
+    assert market.noted("award.made") == []
+    market.bid("ann", 5)
+    [award] = market.noted("award.made")
+    assert award["ranking"] == ["ann", "cid"]
+    assert award["bids"]["bob"] == {"missing": "max_bids"}
+    assert market.asked() == ["ack-ann"]
+
+
+def test_a_bid_beyond_the_cap_is_refused_however_low_and_stands_in_the_award() -> None:
+    market = Market(max_bids=2)
+    market.become_bid("cid", 9)
+    market.become_bid("ann", 5)
+    market.bid("bob", 1)
+    [award] = market.noted("award.made")
+    assert award["ranking"] == ["ann", "cid"]
+    assert award["bids"]["bob"]["price_micro_usd"] == 1
+    assert award["bids"]["bob"]["refused"] == "max_bids"
+
+
+def test_a_bid_that_may_not_win_takes_nobody_s_place_under_the_cap() -> None:
+    market = Market(max_bids=1, reserve_price_micro_usd=10)
+    market.bid("ann", 11)
+    market.say("bid-bob", decline="busy")
+    market.bid("cid", 10)
+    [award] = market.noted("award.made")
+    assert award["winner"] == "cid"
+    assert award["bids"]["ann"]["refused"] == "reserve_price"
+
+
+def test_who_announced_the_work_is_not_asked_for_a_bid_under_any_name_or_version() -> None:
+    market = Market(no_self_award=True, by=("lead",), who={"lead": "bob", "bob": "bob"})
+    assert market.asked() == ["bid-ann", "bid-cid"]
+    assert market.noted("contract.announced")[0]["barred"] == ["bob"]
+    assert Market(by=("lead",), who={"lead": "bob", "bob": "bob"}).asked() == BIDS
+
+
+def test_work_that_is_for_nobody_but_who_announced_it_needs_a_person_at_once() -> None:
+    market = Market(no_self_award=True, by=PEERS)
+    assert market.end is not None
+    assert (market.end.state, market.end.error_code) == ("escalated", "nobody_took_it")
+    assert market.rows("bid") == []
+
+
+def test_an_award_that_too_few_voted_for_is_not_made_and_the_work_is_announced_again() -> None:
+    market = Market(award="vote", quorum_percent=60)
+    all_bid(market)
+    market.say("vote-ann", vote="ann")
+    market.say("vote-bob", abstain=True)
+    market.fail("vote-cid", code="runner_failed")
+    assert market.noted("award.made") == []
+    [_, again] = market.noted("contract.announced")
+    assert again["because"] == "no_quorum"
+    assert again["votes"]["bob"] == {"abstain": True}
+
+
+def test_a_voter_that_is_out_of_service_is_no_member_that_a_quorum_needs() -> None:
+    market = Market(award="vote", quorum_percent=100)
+    all_bid(market)
+    market.say("vote-ann", vote="bob")
+    market.say("vote-bob", vote="bob")
+    market.fail("vote-cid", code="agent_not_active")
+    assert market.noted("award.made")[0]["winner"] == "bob"
+
+
+def test_without_a_voter_in_service_there_is_no_quorum() -> None:
+    market = Market(award="vote", quorum_percent=1)
+    all_bid(market)
+    for name in PEERS:
+        market.fail(f"vote-{name}", code="agent_not_active")
+    assert market.noted("award.made") == []
+
+
+def test_who_was_out_of_service_and_bids_anew_may_win_the_next_announcement() -> None:
+    market = Market()
+    market.bid("ann", 1)
+    for name in ("bob", "cid"):
+        market.fail(f"bid-{name}")
+    market.say("ack-ann", accept=True)
+    market.fail("turn", code="agent_not_active")
+    market.bid("ann", 1, 1)
+    for name in ("bob", "cid"):
+        market.fail(f"bid-{name}", 1)
+    market.say("ack-ann", 1, accept=True)
+    assert market.asked() == ["turn"]
+
+
 def test_peers_that_do_not_bid_vote_among_those_that_do() -> None:
     market = Market(award="vote")
     market.bid("ann", 1)
@@ -207,12 +297,22 @@ ANSWERS: dict[str, list[tuple[str, dict[str, Any], str]]] = {
 }
 
 
-@given(st.data(), st.sampled_from(["lowest_price", "earliest_eta", "best_score", "vote"]))
+OPTIONS = st.fixed_dictionaries(
+    {"award": st.sampled_from(["lowest_price", "earliest_eta", "best_score", "vote"])},
+    optional={
+        "max_bids": st.integers(1, 3),
+        "quorum_percent": st.integers(1, 100),
+        "reserve_price_micro_usd": st.just(1),
+    },
+)
+
+
+@given(st.data(), OPTIONS)
 def test_every_interleaving_ends_with_one_award_an_announcement_and_one_turn_at_most(
-    data: st.DataObject, award: str
+    data: st.DataObject, options: dict[str, Any]
 ) -> None:
     """The engine of these tests also holds every decision to be the same, however it is told."""
-    market = Market(award=award)
+    market = Market(**options)
     for _ in range(200):
         if market.end is not None:
             break
@@ -236,7 +336,9 @@ def _check_awards(market: Market) -> None:
     assert sum(turn.error_code != "agent_not_active" for turn in turns) <= 1
     accepted = [r.agent for r in market.rows("ack") if r.output.get("accept") is True]
     assert all(turn.agent in accepted for turn in turns), "a loser had the turn"
-    assert len({turn.agent for turn in turns}) == len(turns)
+    assert len(turns) <= len(accepted), "a turn was taken that nobody had accepted"
+    most = market.options.get("max_bids", len(PEERS))
+    assert all(len(award["ranking"]) <= most for award in made)
     assert market.end is not None
     assert market.end.state == ("escalated" if not turns else _state_of(market))
 

@@ -9,12 +9,11 @@ from orchestrator.models import Run
 from tests.factories import orchestrator as make
 from tests.factories.audit import recorded
 from tests.factories.governance import House
-from tests.factories.orchestrator import started, step, step_of, work
+from tests.factories.orchestrator import drive, started, step, step_of, work
 from tests.orchestrator.services.escalating import escalated, lose, operated
 from tests.orchestrator.services.executing import (
     Tool,
     approve,
-    drive,
     execute,
     put_in_place,
     waiting_run,

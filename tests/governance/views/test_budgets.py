@@ -47,13 +47,13 @@ def test_what_is_held_and_left_when_people_are_told_and_who_waits_is_shown(home:
     page = signed_in(home.grace).get(reverse("budgets")).text
     assert "700 tokens held" in page
     assert "300 tokens left" in page
-    assert "are told at 50 %" in page
+    assert "are told at 50&nbsp;%" in page
     assert "Runs that wait for budget" in page
     assert "asks for 1.00 USD, 400 tokens" in page
     assert str(waiting) in page
     Budget.objects.filter(pk=made.pk).update(next_alert=100)
     told = signed_in(home.grace).get(reverse("budgets")).text
-    assert "were told at 80 %; the next time is 100 %" in told
+    assert "were told at 80&nbsp;%; the next time is 100&nbsp;%" in told
     Budget.objects.filter(pk=made.pk).update(next_alert=None)
     assert "It is used up" in signed_in(home.grace).get(reverse("budgets")).text
 

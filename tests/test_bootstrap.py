@@ -67,6 +67,21 @@ def test_the_test_command_brings_the_runtime_up_to_date_too(clone: Path) -> None
     assert set(stamp) == {bootstrap.RUNTIME, bootstrap.TESTS}
 
 
+@pytest.mark.parametrize(
+    ("command", "lock"),
+    [
+        (("up", "--postgres"), bootstrap.TESTS),
+        (("up", "--port", "0"), bootstrap.RUNTIME),
+        (("run", "--postgres"), bootstrap.RUNTIME),
+        ((), bootstrap.RUNTIME),
+    ],
+)
+def test_the_embedded_postgresql_comes_with_the_test_set(
+    clone: Path, command: tuple[str, ...], lock: str
+) -> None:
+    assert f"installing {lock}" in enter(clone, *command).stderr
+
+
 def test_what_cannot_be_installed_is_said_with_a_remedy(clone: Path) -> None:
     (clone / bootstrap.RUNTIME).write_text("no-such-package==1.0 --hash=sha256:" + "0" * 64)
     done = enter(clone, "check", UV_OFFLINE="1")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 
@@ -50,7 +51,8 @@ async def socket(ada: Person) -> AsyncIterator[Socket]:
 def cookie(person: Person) -> bytes:
     client = Client()
     client.force_login(person, "django.contrib.auth.backends.ModelBackend")
-    return f"sessionid={client.cookies['sessionid'].value}".encode()
+    name = settings.SESSION_COOKIE_NAME
+    return f"{name}={client.cookies[name].value}".encode()
 
 
 cookie_of = sync_to_async(cookie)
@@ -186,7 +188,7 @@ async def test_an_idle_join_is_checked_too(
 
 def sign_out(person: Person, cookie: bytes) -> None:
     client = Client()
-    client.cookies["sessionid"] = cookie.decode().partition("=")[2]
+    client.cookies[settings.SESSION_COOKIE_NAME] = cookie.decode().partition("=")[2]
     client.session.flush()
 
 

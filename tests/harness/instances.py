@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,11 +28,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 class Instance:
     """One `up` and everything it says."""
 
-    def __init__(self, data_dir: Path, *options: str, **extra: str) -> None:
+    def __init__(
+        self, data_dir: Path, *options: str, through: Sequence[str] = (), **extra: str
+    ) -> None:
         self.data_dir = data_dir
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data_dir), "--port", "0"]
         self.process = subprocess.Popen(
-            [*command, "--no-browser", *options],
+            [*through, *command, "--no-browser", *options],
             cwd=ROOT,
             env=environment(extra),
             stdout=subprocess.PIPE,

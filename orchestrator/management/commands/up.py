@@ -17,6 +17,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="0 takes any free one")
         parser.add_argument("--data-dir", type=Path, help="default: var/ beside manage.py")
+        parser.add_argument(
+            "--postgres",
+            action="store_true",
+            help="keep it in an embedded PostgreSQL, from a wheel",
+        )
         parser.add_argument("--cache", choices=["socket", "tcp"], default="socket")
         demo = parser.add_mutually_exclusive_group()
         demo.add_argument("--demo", action="store_true", default=None, help="load it again")
@@ -40,6 +45,7 @@ class Command(BaseCommand):
                     data_dir=directory.resolve(),
                     port=given.port,
                     cache=given.cache,
+                    postgres=given.postgres,
                     demo=given.demo,
                     opens_browser=not given.no_browser and has_a_screen(),
                     reloads=given.reload,

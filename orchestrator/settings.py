@@ -196,9 +196,11 @@ TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
 # Folders below which runs may name consoles of services, likewise
 SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[])
 
-# What runners may reach and present beside the open Internet: hosts and names of secrets --------
+# What runners may reach beside the open Internet, and which secret may go to which host ---------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))
-AGENT_SECRETS = frozenset(env.list("COUNTERSIGN_AGENT_SECRETS", default=["OPENAI_API_KEY"]))
+AGENT_SECRETS = frozenset(
+    env.list("COUNTERSIGN_AGENT_SECRETS", default=["OPENAI_API_KEY@api.openai.com"])
+)
 
 # Mail ---------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")

@@ -37,7 +37,7 @@ def enter(clone: Path, *arguments: str, **extra: str) -> subprocess.CompletedPro
         env=home | extra,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -77,6 +77,26 @@ def taken(
     return rows[0] if rows else None
 
 
+def all_taken(
+    model: type[Row],
+    keys: Sequence[Any],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    only: str,
+) -> list[Row]:
+    """Change those of the rows with these primary keys that are equal to `where`; return them.
+
+    They come in any order. `only` is a further condition, as SQL that holds no parameters.
+    """
+    if not keys:
+        return []
+    db = _database()
+    among = f"{_column(model, 'pk')} IN ({', '.join(['%s'] * len(keys))})"
+    text, parameters = _update(db, model, where, values, f"{among} AND {only}")
+    text = f"{text} RETURNING {_columns_text(db.vendor, model)}"
+    return _rows(db, model, text, [*parameters, *(plain(model, "pk", key) for key in keys)])
+
+
 def found(model: type[Row], where: Mapping[str, Any], *, most: int = 1) -> list[Row]:
     """Return rows that are equal to `where`, none of them locked."""
     db = _database()

@@ -125,23 +125,31 @@ def leave_queue(*, run_id: UUID) -> None:
 
 def draw(ask: Draw) -> Answer:
     """Hold for an attempt what it may use, of the run's holding and of its agent and model."""
-    if not ask.needs:
-        return Held()
-    mine = {"pk": ask.run_id, "state": HoldingState.HELD}
-    fits = " AND ".join([_NOTHING_FINER, *map(_fits, ask.needs)])
-    given = [
-        statements.plain(Budget, "domain", ask.domain_id),
-        ask.agent,
-        ask.model,
-        *ask.needs.values(),
-    ]
-    if statements.changed(Holding, mine, _more_held(ask.needs), fits, given):
+    if draw_together([ask]):
         return Held(ask.needs)
     with transaction.atomic():
         answer = _draw_slowly(ask)
         if not isinstance(answer, Held):
             transaction.set_rollback(True)
     return answer
+
+
+def draw_together(asks: Sequence[Draw]) -> bool:
+    """Hold for attempts of one run at once what all of them may use, if that simply fits.
+
+    Otherwise nothing changes, and each has to be drawn for by itself.
+    """
+    units = {unit for ask in asks for unit in ask.needs}
+    if not units:
+        return True
+    needs = {unit: sum(ask.needs.get(unit, 0) for ask in asks) for unit in sorted(units)}
+    of_whom = sorted({(ask.agent, ask.model) for ask in asks})
+    domain = statements.plain(Budget, "domain", asks[0].domain_id)
+    given = [value for agent, model in of_whom for value in (domain, agent, model)]
+    fits = " AND ".join([*[_NOTHING_FINER] * len(of_whom), *map(_fits, needs)])
+    mine = {"pk": asks[0].run_id, "state": HoldingState.HELD}
+    more = [*given, *needs.values()]
+    return bool(statements.changed(Holding, mine, _more_held(needs), fits, more))
 
 
 def settle(

@@ -4,7 +4,7 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -103,11 +103,44 @@ def taken(
     return begun(step, kind, worker, budget)
 
 
+def taken_together(*, step_ids: Sequence[UUID], worker: str, run: Run) -> list[Claim]:
+    """Take ready steps of a run, which the caller has locked, for turns of their agents.
+
+    It takes a few statements however many they are, but for those that may have to wait for
+    others. Raises NoBudgetError when one of them finds no budget.
+    """
+    rows = {row.pk: row for row in seizing.seize_all(step_ids, worker)} if step_ids else {}
+    agents = Agent.objects.in_bulk({row.agent_id for row in rows.values()})
+    for row in rows.values():
+        row.run, row.agent = run, agents[row.agent_id]
+    at_once = [rows[step_id] for step_id in step_ids if step_id in rows]
+    budgets = spending.drawn_together(at_once)
+    kind = AttemptKind.TURN
+    begun = all_begun(list(zip(at_once, budgets, strict=True)), kind, worker)
+    others = [step_id for step_id in step_ids if step_id not in rows]
+    claims = [taken(step_id=s, kind=kind, worker=worker, run=run) for s in others]
+    return [*begun, *filter(None, claims)]
+
+
 def begun(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Claim:
     """Begin the try of a step that was just taken; its run and agent are loaded."""
-    attempt = _open_attempt(step, kind, worker, budget)
-    actor = Actor.agent(step.agent_id)
-    said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}
+    [claim] = all_begun([(step, budget)], kind, worker)
+    return claim
+
+
+def all_begun(taken: Sequence[tuple[Step, Held]], kind: AttemptKind, worker: str) -> list[Claim]:
+    """Begin the tries of steps that were just taken, with what each of them holds."""
+    attempts = [_attempt_of(step, kind, worker, budget) for step, budget in taken]
+    statements.inserted(attempts)
+    return [
+        _told(step, attempt, worker, budget)
+        for (step, budget), attempt in zip(taken, attempts, strict=True)
+    ]
+
+
+def _told(step: Step, attempt: Attempt, worker: str, budget: Held) -> Claim:
+    actor, kind = Actor.agent(step.agent_id), attempt.kind
+    said = {"attempt": attempt.number, "kind": str(kind), "held": dict(budget.amounts)}
     tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
     if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
@@ -226,11 +259,11 @@ def mark_crashed(step: Step) -> None:
     )
 
 
-def _open_attempt(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Attempt:
-    """Begin the next try. Under its first epoch nobody can have tried a step before."""
+def _attempt_of(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Attempt:
+    """Return the next try. Under its first epoch nobody can have tried a step before."""
     last = step.tries.aggregate(last=Max("number"))["last"] if step.epoch > 1 else 0
     number = (last or 0) + 1
-    attempt = Attempt(
+    return Attempt(
         step=step,
         number=number,
         kind=kind,
@@ -241,8 +274,6 @@ def _open_attempt(step: Step, kind: AttemptKind, worker: str, budget: Held) -> A
         is_held_above=budget.finer,
         settlement=Settlement.HELD if budget.amounts else Settlement.NONE,
     )
-    statements.inserted([attempt])
-    return attempt
 
 
 def _runner_of(step: Step) -> str:

@@ -1,6 +1,6 @@
 """Ready steps are taken for a worker, each by one conditional UPDATE that moves its epoch on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,13 @@ def seize(
     """
     which = claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN
     return _seize(step_id, which if bounded else f"{claimable.UNBOUNDED} AND {which}", worker)
+
+
+def seize_all(step_ids: Sequence[UUID], worker: str) -> list[Step]:
+    """Take those of the steps for turns that are ready, not bounded and of a running run."""
+    only = f"{claimable.UNBOUNDED} AND {claimable.due()} AND {claimable.FOR_A_TURN}"
+    ready = {"state": StepState.READY}
+    return statements.all_taken(Step, step_ids, ready, _taken_by(worker), only)
 
 
 def seize_undo(*, step_id: UUID, worker: str) -> Step | None:

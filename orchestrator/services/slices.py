@@ -19,7 +19,7 @@ from django.db import connection
 
 from audit.services.events import recording
 from governance.refusals import Refusal
-from orchestrator.models import AttemptKind, Step
+from orchestrator.models import Step
 from orchestrator.runners.base import AgentFailedError, TurnLostError
 from orchestrator.services import bells, budgeting, claims, remembered, runs, steps, turns
 from orchestrator.services.beating import BEATS_PER_LEASE, beat
@@ -101,7 +101,7 @@ class _Slice:
             self.onward += [turns.claimed(step_id=s, worker=self.worker) for s in batch]
 
     def _hand_over_together(self, ended: list[tuple[Claim, Turn]], batch: list[UUID]) -> None:
-        kind, worker = AttemptKind.TURN, self.worker
+        worker = self.worker
         following: list[Claim | None] = []
         with recording():
             run = runs.lock(self.run_id)
@@ -109,7 +109,7 @@ class _Slice:
                 with claims.writing(claim):
                     turns.take_over(claim, run, turn)
                     following.append(runs.go_on(run, worker))
-            taken = [claims.taken(step_id=s, kind=kind, worker=worker, run=run) for s in batch]
+            taken = claims.taken_together(step_ids=batch, worker=worker, run=run)
             remembered.seal(run)
         self.held.extend(claim for claim in (*following, *taken) if claim is not None)
 

@@ -79,6 +79,18 @@ def drawn(step: Step, kind: AttemptKind) -> Held:
     return answer
 
 
+def drawn_together(steps: Sequence[Step]) -> list[Held]:
+    """Hold for turns whose claims were just taken, all at once where everything simply fits.
+
+    Raises NoBudgetError when one of them finds no budget.
+    """
+    turn = AttemptKind.TURN
+    asks = [_asked(step, step.epoch) if _costs(step, turn) else None for step in steps]
+    if holdings.draw_together([ask for ask in asks if ask]):
+        return [Held(ask.needs) if ask else Held() for ask in asks]
+    return [drawn(step, turn) for step in steps]
+
+
 def let_go(step: Step, held: Held, *, epoch: int) -> None:
     """Take back a draw of an attempt that never began."""
     holdings.settle(run_id=step.run_id, step_id=step.pk, epoch=epoch, held=held, used={})

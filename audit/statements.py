@@ -77,6 +77,17 @@ def taken(
     return rows[0] if rows else None
 
 
+def all_changed(
+    model: type[models.Model],
+    keys: Sequence[Any],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> int:
+    """Change those of the rows with these primary keys that are equal to `where`; count them."""
+    given = [plain(model, "pk", key) for key in keys]
+    return changed(model, where, values, _among(model, keys), given) if keys else 0
+
+
 def all_taken(
     model: type[Row],
     keys: Sequence[Any],
@@ -91,8 +102,7 @@ def all_taken(
     if not keys:
         return []
     db = _database()
-    among = f"{_column(model, 'pk')} IN ({', '.join(['%s'] * len(keys))})"
-    text, parameters = _update(db, model, where, values, f"{among} AND {only}")
+    text, parameters = _update(db, model, where, values, f"{_among(model, keys)} AND {only}")
     text = f"{text} RETURNING {_columns_text(db.vendor, model)}"
     return _rows(db, model, text, [*parameters, *(plain(model, "pk", key) for key in keys)])
 
@@ -260,6 +270,10 @@ def _asked(db: BaseDatabaseWrapper, model: type[models.Model], name: str, value:
         return _Part("IS NULL")
     value = value.pk if isinstance(value, models.Model) else value
     return _Part("= %s", (_field(model, name).get_db_prep_value(value, db),))
+
+
+def _among(model: type[models.Model], keys: Sequence[Any]) -> str:
+    return f"{_column(model, 'pk')} IN ({', '.join(['%s'] * len(keys))})"
 
 
 @lru_cache(maxsize=1024)

@@ -59,6 +59,17 @@ class Draw:
     model: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What an attempt of a step held, and what it used of that or beyond it."""
+
+    step_id: UUID
+    epoch: int
+    held: Held
+    used: Amounts
+    is_verified: bool = True
+
+
 def open_for(*, run_id: UUID, domain_id: UUID, grant: Grant) -> Answer:
     """Give a new run its holding and admit it, if what it needs fits on every level above.
 
@@ -162,15 +173,24 @@ def settle(
     is_verified: bool = True,
 ) -> None:
     """Charge what an attempt used and let go what it held, however much more or less that is."""
+    settle_all(run_id=run_id, uses=[Use(step_id, epoch, held, used, is_verified)])
+
+
+def settle_all(*, run_id: UUID, uses: Sequence[Use]) -> None:
+    """Charge what attempts of one run used, and let go what they held, with one update."""
     changes: dict[str, Any] = {}
     for unit in UNITS:
-        freed, spent = held.amounts.get(unit, 0), used.get(unit, 0)
+        freed = sum(use.held.amounts.get(unit, 0) for use in uses)
+        spent = sum(use.used.get(unit, 0) for use in uses)
         if freed or spent:
             changes |= _settled(unit, freed, spent)
     if changes:
         statements.changed(Holding, {"pk": run_id}, changes)
-    if held.finer:
-        reservations.settle(step_id=step_id, epoch=epoch, used=used, is_verified=is_verified)
+    for use in uses:
+        if use.held.finer:
+            reservations.settle(
+                step_id=use.step_id, epoch=use.epoch, used=use.used, is_verified=use.is_verified
+            )
 
 
 def lend(*, run_id: UUID) -> bool:

@@ -204,6 +204,30 @@ def writing(claim: Claim) -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the try of a claim ended, what it used, and what it is charged for that."""
+
+    claim: Claim
+    outcome: AttemptOutcome
+    code: str = ""
+    detail: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    charged: Charged | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Return what its row says of it."""
+        return {
+            "outcome": self.outcome,
+            "error_code": self.code,
+            "error_detail": self.detail,
+            "usage": dict(self.usage),
+            "finished_at": Now(),
+            **(self.charged.fields if self.charged else {}),
+        }
+
+
 def close(
     claim: Claim,
     outcome: AttemptOutcome,
@@ -214,18 +238,18 @@ def close(
     charged: Charged | None = None,
 ) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
-    statements.changed(
-        Attempt,
-        {"pk": claim.attempt_id, "outcome": AttemptOutcome.RUNNING},
-        {
-            "outcome": outcome,
-            "error_code": code,
-            "error_detail": detail,
-            "usage": dict(usage or {}),
-            "finished_at": Now(),
-            **(charged.fields if charged else {}),
-        },
-    )
+    close_all([Ended(claim, outcome, code, detail, usage or {}, charged)])
+
+
+def close_all(ended: Sequence[Ended]) -> None:
+    """Say how tries ended, with one statement for all that ended alike."""
+    alike: dict[str, list[Ended]] = {}
+    for one in ended:
+        alike.setdefault(repr(one.columns), []).append(one)
+    for group in alike.values():
+        tries = [one.claim.attempt_id for one in group]
+        still = {"outcome": AttemptOutcome.RUNNING}
+        statements.all_changed(Attempt, tries, still, group[0].columns)
 
 
 def mark_stale(claim: Claim) -> None:

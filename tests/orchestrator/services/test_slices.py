@@ -1,6 +1,7 @@
 """Many turns in one commit: nothing is taken twice, nothing is lost, nobody waits for the slow."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,10 @@ from orchestrator.models import Attempt, Run, Step
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult, Heartbeat
 from orchestrator.runners.registry import runners
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import claims, runs, slices
+from orchestrator.services import claims, runs, slices, turns
 from orchestrator.services.spending import NoBudgetError
 from orchestrator.services.sweep import sweep
+from orchestrator.services.turns import Turn
 from tests.factories import orchestrator as make
 from tests.factories.governance import House, house
 from tests.factories.orchestrator import WORKER
@@ -114,6 +116,23 @@ def test_a_batch_is_claimed_with_the_same_few_statements_however_large_it_is(
     held = Holding.objects.get(pk=run.pk)
     assert held.micro_usd_held == sum(one.budget.amounts["micro_usd"] for one in taken)
     assert sum(said.startswith(("UPDATE", "INSERT")) for said in writes) <= 7
+
+
+def test_turns_that_ended_together_are_settled_and_closed_together(home: House) -> None:
+    run = fan(home, 9)
+    with recording():
+        taken = claims.taken_together(
+            step_ids=ready(run)[:8], worker=WORKER, run=runs.lock(run.pk)
+        )
+    ended = [(claim, turn) for claim in taken if isinstance(turn := turns.attempt(claim), Turn)]
+    with CaptureQueriesContext(connection) as queries:
+        slices._Slice(run.pk, WORKER, deque())._hand_over_together(ended, [])
+    said = [query["sql"] for query in queries]
+    for table in ("governance_holding", "orchestrator_attempt"):
+        assert sum(text.startswith(f'UPDATE "{table}"') for text in said) == 1
+    assert Attempt.objects.filter(outcome="succeeded", settlement="settled").count() == 8
+    assert Holding.objects.get(pk=run.pk).micro_usd_held == 0
+    assert finished(run).state == "succeeded"
 
 
 def test_a_batch_that_the_budget_does_not_cover_is_not_taken_at_all(home: House) -> None:

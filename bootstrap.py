@@ -49,7 +49,7 @@ def enter(arguments: list[str]) -> None:
 
 
 def _enter(arguments: list[str]) -> None:
-    lock = TESTS if arguments[:1] == ["test"] else RUNTIME
+    lock = TESTS if _needs_the_test_set(arguments) else RUNTIME
     inside = Path(sys.prefix).resolve() == ENVIRONMENT.resolve()
     if inside and _is_current(lock):
         return
@@ -60,6 +60,12 @@ def _enter(arguments: list[str]) -> None:
         if not _is_current(lock):
             _make(lock)
     os.execv(PYTHON, [str(PYTHON), str(ROOT / "manage.py"), *arguments])
+
+
+def _needs_the_test_set(arguments: list[str]) -> bool:
+    # The server of `up --postgres` comes with what the tests need.
+    command, *options = arguments or [""]
+    return command == "test" or (command == "up" and "--postgres" in options)
 
 
 def _complain(sentence: str, code: int = 2) -> int:

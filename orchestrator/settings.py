@@ -84,7 +84,9 @@ TEMPLATES = [
 ]
 
 # Database -----------------------------------------------------------------------------------
-DATABASE_URL = env.str("DATABASE_URL", default=RUNNING.database if RUNNING else "")
+DATABASE_URL = env.str(
+    "DATABASE_URL", default=RUNNING.database if RUNNING else data_dir.database_url(DATA_DIR)
+)
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
     DATABASES["default"]["CONN_MAX_AGE"] = 60
@@ -96,7 +98,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "countersign.sqlite3",
+            "NAME": data_dir.sqlite_file(DATA_DIR),
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",
@@ -194,9 +196,11 @@ TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
 # Folders below which runs may name consoles of services, likewise
 SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[])
 
-# What runners may reach and present beside the open Internet: hosts and names of secrets --------
+# What runners may reach beside the open Internet, and which secret may go to which host ---------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))
-AGENT_SECRETS = frozenset(env.list("COUNTERSIGN_AGENT_SECRETS", default=["OPENAI_API_KEY"]))
+AGENT_SECRETS = frozenset(
+    env.list("COUNTERSIGN_AGENT_SECRETS", default=["OPENAI_API_KEY@api.openai.com"])
+)
 
 # Mail ---------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
@@ -255,6 +259,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "governance.api.problems.csrf_failed"
 SESSION_ENGINE = "governance.sessions"
+# Every program on this machine has http://localhost in common, so a name that no other uses; over
+# TLS one that no neighbouring host can set.
+SESSION_COOKIE_NAME = "__Host-countersign" if SECURE else "countersign"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = SECURE
@@ -275,6 +282,8 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# No request holds more, files included: what is longer is refused while it is sent.
+LONGEST_BODY = 2 * DATA_UPLOAD_MAX_MEMORY_SIZE
 
 ANSWERS = {*range(400, 500), 503}
 LOGGING = {

@@ -11,19 +11,20 @@ from typing import Any
 
 import kombu.pools
 import pytest
-import redis
 from channels.layers import channel_layers
 from django.conf import settings
 from django.test.utils import override_settings
 from pytest_django import DjangoDbBlocker
 
+from audit import broker
 from orchestrator.celery import app
 from orchestrator.supervisor import valkey
-from tests.harness import browsers, databases, network, postgres, races
+from tests.harness import browsers, databases, examples, memory, network, postgres, races, shares
 from tests.harness.workers import Workers
 
 SERVER = pytest.StashKey[ExitStack]()
 POSTGRES_SOCKET = pytest.StashKey[str]()
+DATABASES = frozenset({"db", "committed_db", "shared_db"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    examples.choose(is_thorough=config.getoption("--slow"))
     # Processes of the suite share one server and keep apart by database names.
     given = getattr(config, "workerinput", {}).get("postgres_socket", "")
     config.stash[SERVER] = ExitStack()
@@ -51,6 +53,11 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["postgres_socket"] = node.config.stash[POSTGRES_SOCKET]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> shares.ByFile:
+    return shares.ByFile(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--database-only"):
         others = [item for item in items if not uses_database(item)]
@@ -65,12 +72,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=why))
         if item.get_closest_marker("postgres") and not config.getoption("--postgres"):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: --postgres"))
+    shares.put_longest_first(items)
 
 
 def uses_database(item: pytest.Item) -> bool:
     """Return whether another database could make another outcome of the test."""
     names = getattr(item, "fixturenames", ())
-    return bool(item.get_closest_marker("django_db") or {"db", "committed_db"}.intersection(names))
+    return bool(
+        item.get_closest_marker("django_db")
+        or {"db", "committed_db", "shared_db"}.intersection(names)
+    )
 
 
 def why_no_browser(config: pytest.Config) -> str:
@@ -99,6 +110,16 @@ def session_dir() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_broker() -> Iterator[None]:
+    """Let a machine that is busy take its time to ring; how little is enough is tested apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(broker, "TIMEOUT_SECONDS", 30)
+        for name in ("socket_timeout", "socket_connect_timeout"):
+            patch.setitem(broker._BRIEF, name, 30)
+        yield
+
+
 @pytest.fixture(scope="session")
 def redis_url(session_dir: Path) -> Iterator[str]:
     """A Valkey of this test process alone."""
@@ -109,7 +130,7 @@ def redis_url(session_dir: Path) -> Iterator[str]:
         yield server.url
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -127,6 +148,7 @@ def private_settings(session_dir: Path, redis_url: str) -> Iterator[None]:
         CELERY_BROKER_URL=broker_url,
         CHANNEL_LAYERS=layers,
         EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
+        PASSWORD_HASHERS=["tests.harness.passwords.QuickArgon2"],
     ):
         yield
     channel_layers.backends.clear()
@@ -168,6 +190,13 @@ def django_db_setup(
         context.__exit__(None, None, None)
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """What one test made this process remember is no news to the next one."""
+    yield
+    memory.forget()
+
+
 @pytest.fixture
 def committed_db(
     *,
@@ -181,24 +210,24 @@ def committed_db(
     """A database of this test's own, for tests that commit, race or run other processes."""
     if "db" in request.fixturenames:
         pytest.fail("`db` rolls back and `committed_db` commits: a test has one or the other")
-    name = database_engine.create(f"test-{os.urandom(6).hex()}", template_database)
-    with redis.Redis.from_url(redis_url) as broker:
-        broker.flushall()
-    # Beside what a test makes, never around it: agents may read nothing in a data directory.
-    data_dir = tmp_path / "data"
-    data_dir.mkdir(mode=0o700)
-    environment = {
-        "COUNTERSIGN_DATA_DIR": str(data_dir),
-        "REDIS_URL": redis_url,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "EMAIL_URL": "dummymail://",
-        **database_engine.environment(name),
-    }
-    data_dir = Path(environment["COUNTERSIGN_DATA_DIR"])
-    with django_db_blocker.unblock():
-        with databases.using(name), override_settings(DATA_DIR=data_dir):
-            yield databases.CommittedDatabase(name, data_dir, environment)
-        database_engine.drop(name)
+    places = databases.Places(database_engine, template_database, redis_url)
+    with django_db_blocker.unblock(), databases.committed(places, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_db(
+    database_engine: databases.Engine,
+    template_database: str,
+    redis_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[databases.CommittedDatabase]:
+    """A database of one file's own, for tests whose real workers are worth keeping."""
+    places = databases.Places(database_engine, template_database, redis_url)
+    place = tmp_path_factory.mktemp("shared")
+    with django_db_blocker.unblock(), databases.committed(places, place) as made:
+        yield made
 
 
 @pytest.fixture

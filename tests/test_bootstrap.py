@@ -37,7 +37,7 @@ def enter(clone: Path, *arguments: str, **extra: str) -> subprocess.CompletedPro
         env=home | extra,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -65,6 +65,21 @@ def test_the_test_command_brings_the_runtime_up_to_date_too(clone: Path) -> None
     assert enter(clone, "check").stderr == ""
     stamp = json.loads((clone / ".venv" / "installed.json").read_text())
     assert set(stamp) == {bootstrap.RUNTIME, bootstrap.TESTS}
+
+
+@pytest.mark.parametrize(
+    ("command", "lock"),
+    [
+        (("up", "--postgres"), bootstrap.TESTS),
+        (("up", "--port", "0"), bootstrap.RUNTIME),
+        (("run", "--postgres"), bootstrap.RUNTIME),
+        ((), bootstrap.RUNTIME),
+    ],
+)
+def test_the_embedded_postgresql_comes_with_the_test_set(
+    clone: Path, command: tuple[str, ...], lock: str
+) -> None:
+    assert f"installing {lock}" in enter(clone, *command).stderr
 
 
 def test_what_cannot_be_installed_is_said_with_a_remedy(clone: Path) -> None:

@@ -5,22 +5,20 @@ events are appended at the end of the same transaction, streams in ascending id.
 without the change, no change without the event.
 """
 
-import json
 import re
-import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection, transaction
 
-from audit import doorbell, envelope, registry, statements
-from audit.canonical import canonical_bytes
-from audit.models import Event, Payload, Stream
+from audit import doorbell, envelope, registry
+from audit.models import Stream
+from audit.services import appending
+from audit.services.appending import Entry, Head
 from audit.types import Actor, ObjectRef, StreamKey
 
 _OPAQUE = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
@@ -36,41 +34,10 @@ class StreamMovedError(RuntimeError):
     """Someone appended to a stream while it was locked. Nothing of the transaction happened."""
 
 
-class Head(NamedTuple):
-    """Where a stream ends: the seq and the hash of its last event."""
-
-    key: StreamKey
-    stream_id: int
-    last_seq: int
-    hash: str
-
-
-class _Line(NamedTuple):
-    """An event with its place in its stream, as its columns, and the payload it commits to."""
-
-    values: dict[str, Any]
-    fields: str
-    salts: str
-
-
 # Where this process left the streams it appended to last. Moving a head names where it was, so
 # one that somebody else moved meanwhile is found out, and read anew.
 MOST_HEADS = 256
 _heads: dict[StreamKey, Head] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event before it has a place in its stream."""
-
-    stream: StreamKey
-    type: str
-    actor: Actor
-    domain_id: str
-    object: ObjectRef
-    text: str
-    fields: Mapping[str, Any]
-    occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class _Recording:
@@ -208,78 +175,15 @@ def _appended_where_we_left(grouped: Mapping[StreamKey, Sequence[Entry]]) -> boo
 
 def _appended(head: Head, entries: Sequence[Entry]) -> bool:
     """Append to a stream that stands at `head`; return False, and do nothing, if it does not."""
-    lines = list(_lines(head, entries))
-    last = lines[-1].values
-    after = Head(head.key, head.stream_id, last["seq"], last["hash"])
-    if not _moved(head, after):
+    after = appending.appended(head, entries)
+    if after is None:
         return False
-    _insert(lines)
     doorbell.ring_stream(after.key, after.last_seq)
     transaction.on_commit(partial(_remember, after))
     return True
-
-
-def _moved(head: Head, after: Head) -> bool:
-    return bool(
-        statements.changed(
-            Stream,
-            {"pk": head.stream_id, "last_seq": head.last_seq, "head": head.hash},
-            {"last_seq": after.last_seq, "head": after.hash},
-        )
-    )
 
 
 def _remember(head: Head) -> None:
     _heads[head.key] = head
     while len(_heads) > MOST_HEADS:
         _heads.pop(next(iter(_heads)), None)
-
-
-def _lines(head: Head, entries: Sequence[Entry]) -> Iterator[_Line]:
-    seq, prev = head.last_seq, head.hash
-    for entry in entries:
-        seq += 1
-        salts = {name: secrets.token_hex(16) for name in entry.fields}
-        values = _sealed(head, entry, seq, prev, envelope.commitment(entry.fields, salts))
-        prev = values["hash"]
-        yield _Line(values, entry.text, json.dumps(salts))
-
-
-def _sealed(head: Head, entry: Entry, seq: int, prev: str, commit: str) -> dict[str, Any]:
-    sealed = envelope.seal(
-        stream=str(entry.stream),
-        seq=seq,
-        prev=prev,
-        type=entry.type,
-        time=entry.occurred_at,
-        domain=entry.domain_id,
-        actor=entry.actor,
-        object=entry.object,
-        commit=commit,
-    )
-    text = canonical_bytes(sealed).decode()
-    return {
-        "stream": head.stream_id,
-        "seq": seq,
-        "prev": prev,
-        "hash": envelope.leaf(text),
-        "type": entry.type,
-        "actor_kind": entry.actor.kind,
-        "actor_id": entry.actor.id,
-        "object_kind": entry.object.kind,
-        "object_id": entry.object.id,
-        "domain_id": entry.domain_id,
-        "occurred_at": entry.occurred_at,
-        "envelope": text,
-    }
-
-
-def _insert(lines: Sequence[_Line]) -> None:
-    keys = statements.poured(Event, [line.values for line in lines])
-    statements.poured(
-        Payload,
-        [
-            {"event": key, "fields": line.fields, "salts": line.salts}
-            for key, line in zip(keys, lines, strict=True)
-        ],
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from governance.budgeting.amounts import UNITS, usd
 from governance.budgeting.burning import LEAST_SECONDS, Rate
 from governance.models import Budget, Charge, Domain, Holding, HoldingState, Unit
+from governance.selectors.accounts import counted
 
 LATEST_CHARGES = 5
 LATEST_RUNS = 20
@@ -94,12 +96,12 @@ def name_of(budget: Budget) -> str:
 
 def rows_of(domain: Domain) -> list[Budget]:
     """Return the domain's budgets as they stand."""
-    return list(Budget.objects.filter(domain=domain).order_by("scope_id", "unit", "window"))
+    return list(counted().filter(domain=domain).order_by("scope_id", "unit", "window"))
 
 
 def budgets_of(domain: Domain) -> list[BudgetRow]:
     """Return the domain's budgets, the widest first, each with its latest charges."""
-    found = Budget.objects.filter(domain=domain).select_related("domain")
+    found = counted().filter(domain=domain).select_related("domain")
     rows = list(found.order_by("scope_id", "unit", "window"))
     latest: dict[int, list[ChargeRow]] = {row.pk: [] for row in rows}
     for charge in _latest_charges(rows):
@@ -127,7 +129,7 @@ def holding_of(run_id: UUID) -> HoldingView | None:
 
 def budgets_to_tell() -> QuerySet[Budget]:
     """Return the budgets of which people are to be told how much is used."""
-    due = Budget.objects.filter(_reaches("spent", "cap"), spent__gt=0)
+    due = counted().filter(_reaches("used", "cap"), Q(used__gt=0))
     return due.select_related("domain").order_by("pk")
 
 
@@ -175,8 +177,8 @@ def _latest_charges(rows: Sequence[Budget]) -> list[Charge]:
     return list(mine.order_by("-pk")[: LATEST_CHARGES * 40])
 
 
-def _row(budget: Budget, charges: Sequence[ChargeRow]) -> BudgetRow:
-    figures = (budget.cap, budget.held, budget.spent, budget.overrun)
+def _row(budget: Any, charges: Sequence[ChargeRow]) -> BudgetRow:
+    figures = (budget.cap, budget.kept, budget.used, budget.overrun)
     return BudgetRow(
         id=budget.pk,
         name=name_of(budget),

@@ -17,7 +17,9 @@ from governance.refusals import Refusal
 from governance.selectors import signin_links
 from governance.selectors.signin_links import LinkView
 from governance.services import people, signing_in
+from governance.views.answering import refused
 from governance.views.forms import NameForm, SigninForm
+from governance.visible import visible
 
 
 @never_cache
@@ -49,11 +51,16 @@ def signin(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest, secret: str) -> HttpResponse:
-    """Open a one-time link: say what it does, and do it when its button is pressed."""
+    """Open a one-time link: say what it does, and do it when its button is pressed.
+
+    Who is somebody here already does not become a second person: four eyes are two people's.
+    """
     try:
         link = signin_links.open_link(secret)
     except Refusal as refusal:
         return _closed(request, refusal)
+    if request.user.is_authenticated and link.person is None:
+        return refused(request, _already(request.user))
     form = NameForm(request.POST or None)
     if request.method != "POST" or (link.person is None and not form.is_valid()):
         status = 422 if request.method == "POST" else 200
@@ -91,6 +98,14 @@ def _redeemed(secret: str, link: LinkView, form: NameForm) -> Person:
 def _closed(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     context = {"refusal": refusal}
     return render(request, "people/link_closed.html", context, status=refusal.status)
+
+
+def _already(person: object) -> Refusal:
+    detail = _(
+        "You are %(name)s here already, and nobody decides as two people. If you are somebody "
+        "else, sign out first and open the link again."
+    )
+    return Refusal("already_somebody", detail % {"name": visible(str(person))})
 
 
 def _onward(request: HttpRequest, wanted: str) -> str:

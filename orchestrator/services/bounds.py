@@ -45,7 +45,7 @@ def most_in_run(definition: Definition) -> int:
     A block keeps to the limit by itself; only blocks within blocks could exceed it together.
     """
     most = definition.plain["limits"].get("max_parallel", 0)
-    return most if any(_has_fans_within(step) for step in definition.steps) else 0
+    return most if most and any(map(_has_fans_within, definition.steps)) else 0
 
 
 def waiting_behind(step: Step) -> QuerySet[Step]:

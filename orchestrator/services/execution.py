@@ -194,7 +194,7 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
         done = True
-        if "kept" in step.conversation and _action(step).tool_id != supply.SLUG:
+        if conversations.is_read_by_agent(step, _action(step)):
             conversations.turn_again(step, response)
         else:
             done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))

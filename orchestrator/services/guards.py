@@ -6,13 +6,12 @@ What can be known before a run starts is checked then; the rest when the action 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from governance.adapters import FactUnavailableError, adapter_for
-from governance.models import Agent, Grant
+from governance.models import Agent
 from governance.refusals import Invalid
+from governance.selectors import scopes
 from governance.services import bundles
 from governance.services.actions import Prepared
 from orchestrator.models import Step, StepKind, Workflow
@@ -113,9 +112,8 @@ def _scopes(definition: Definition, agents: Mapping[str, Agent]) -> Found:
     wanted = {alias: one["scopes"] for alias, one in _aliases(definition) if "scopes" in one}
     if not wanted:
         return
-    live = Q(expires_at=None) | Q(expires_at__gt=Now())
     for alias in wanted.keys() & agents.keys():
-        held = Grant.objects.filter(live, agent=agents[alias]).values_list("scope", flat=True)
+        held = scopes.held_by(agents[alias].pk)
         missing = [scope for scope in wanted[alias] if not covers(held, scope)]
         if missing:
             detail = _("Agent %(alias)s was not granted %(scopes)s.")

@@ -8,7 +8,7 @@ from audit.services.events import recording
 from governance.models import Gate, GateState, Verb
 from orchestrator.models import Step, StepState
 from orchestrator.runners import supply
-from orchestrator.services import guards, runs, steps, supplying
+from orchestrator.services import conversations, guards, runs, steps, supplying
 
 _CODES = {
     GateState.REJECTED: "gate_rejected",
@@ -56,9 +56,17 @@ def _moved(step: Step, gate: Gate) -> bool:
         steps.escalate(step, code, _why(gate))
     elif gate.state == GateState.EXPIRED and guards.escalates_when_expired(step):
         steps.escalate(step, code, _why(gate))
+    elif gate.state == GateState.REJECTED and _may_go_on(step, gate):
+        conversations.refuse(step, code, _("People rejected the action."), gate.action)
     else:
         steps.reject(step, code, _why(gate))
     return True
+
+
+def _may_go_on(step: Step, gate: Gate) -> bool:
+    """Whether the no is for the agent to read, and does not end the step."""
+    guard = guards.guard_of(step, gate.action.tool_id)
+    return conversations.is_read_by_agent(step, gate.action) and not guard.decisive
 
 
 def _why(gate: Gate) -> str:

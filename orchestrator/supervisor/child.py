@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,8 @@ CRASH_WINDOW_SECONDS = 60
 class Plan:
     """How to start a process. `descriptors` are inherited; `stage` orders the stop.
 
+    What it writes goes to `log`, or to us.
+
     `run` does in this process' copy what `command` does as a program of its own. Whoever cannot
     keep secrets gets no environment but the one planned.
     """
@@ -33,6 +36,16 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     descriptors: Sequence[int] = ()
     keeps_secrets: bool = True
+    log: Path | None = None
+
+
+@contextmanager
+def _written_to(log: Path | None) -> Iterator[int]:
+    if log is None:
+        yield subprocess.PIPE
+        return
+    with log.open("ab") as file:
+        yield file.fileno()
 
 
 class Child:
@@ -55,16 +68,17 @@ class Child:
         lifeline = "-" if linux else str(self._lifeline)
         wrapper = [sys.executable, "-I", "-S", str(PARENT_DEATH), str(os.getpid()), lifeline]
         inherited = [*self.plan.descriptors, *([] if linux else [self._lifeline])]
-        return subprocess.Popen(
-            [*wrapper, *self.plan.command],
-            cwd=ROOT,
-            env={**(os.environ if self.plan.keeps_secrets else {}), **self.plan.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=inherited,
-            start_new_session=True,
-        )
+        with _written_to(self.plan.log) as output:
+            return subprocess.Popen(
+                [*wrapper, *self.plan.command],
+                cwd=ROOT,
+                env={**(os.environ if self.plan.keeps_secrets else {}), **self.plan.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=inherited,
+                start_new_session=True,
+            )
 
     @property
     def is_running(self) -> bool:

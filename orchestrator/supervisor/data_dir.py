@@ -12,6 +12,7 @@ from orchestrator.supervisor.refusals import CannotStartError
 
 LOCK_FILE = "lock"
 KEY_FILE = "secret-key"
+SQLITE_FILE = "countersign.sqlite3"
 
 
 @contextmanager
@@ -50,6 +51,24 @@ def _hold(lock: int, path: Path) -> None:
             f"Countersign already runs on the data directory {path}{where}: stop it first, or "
             "name another directory with --data-dir."
         ) from None
+
+
+def sqlite_file(path: Path) -> Path:
+    """Return where this data directory keeps its database, unless it has a cluster."""
+    return path / SQLITE_FILE
+
+
+def cluster(path: Path) -> Path:
+    """Return where this data directory keeps the embedded PostgreSQL, if it was asked for."""
+    return path / "postgres"
+
+
+def database_url(path: Path) -> str:
+    """Return the database of this data directory while nothing runs, empty for the file in it.
+
+    A cluster without its server does not answer, and nobody shall take another for it.
+    """
+    return f"postgres://nobody@/{cluster(path)}/postgres" if cluster(path).exists() else ""
 
 
 def ensure_secret_key(path: Path) -> None:

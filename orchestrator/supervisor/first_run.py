@@ -37,7 +37,7 @@ def bring_up_to_date() -> bool:
 
 
 def _has_a_log() -> bool:
-    return Event._meta.db_table in connection.introspection.table_names()  # noqa: SLF001
+    return Event._meta.db_table in connection.introspection.table_names()  # noqa: SLF001 - Django documents it
 
 
 def is_empty() -> bool:

@@ -16,6 +16,7 @@ from orchestrator.supervisor import (
     listening,
     loading,
     plans,
+    postgres,
     prerequisites,
     runtime,
     valkey,
@@ -39,6 +40,7 @@ class Options:
     data_dir: Path
     port: int = 8000
     cache: str = "socket"
+    postgres: bool = False
     demo: bool | None = None
     opens_browser: bool = False
     reloads: bool = False
@@ -65,6 +67,8 @@ def up(options: Options) -> int:
 def _enter(options: Options, output: Output, stop: StopSignal, stack: ExitStack) -> "House":
     stack.enter_context(data_dir.claimed(options.data_dir))
     prerequisites.check()
+    if options.postgres:
+        postgres.check(options.data_dir)
     listener = stack.enter_context(listening.open_socket(options.port))
     data_dir.ensure_secret_key(options.data_dir)
     sockets = stack.enter_context(tempfile.TemporaryDirectory(prefix="cs-"))
@@ -84,9 +88,11 @@ class House:
     family: Family
     listener: socket.socket
     sockets: Path
+    has_database_of_its_own: bool = True
 
     def run(self) -> None:
         """Start everything, say when it is ready, and attend to it until the end."""
+        self._start_database()
         redis_url = self._start_broker()
         self._settle_environment(redis_url)
         loading.load()
@@ -115,6 +121,20 @@ class House:
     @property
     def _goes_on(self) -> bool:
         return not (self.stop.is_requested() or self.family.has_failed)
+
+    def _start_database(self) -> None:
+        home = self.options.data_dir
+        if os.environ.get("DATABASE_URL"):
+            self.has_database_of_its_own = False
+            return
+        if not (self.options.postgres or data_dir.cluster(home).exists()):
+            return
+        server = postgres.on_socket(home, self.sockets)
+        postgres.wait_for_the_last_one(home)
+        plan = plans.database(server)
+        self.family.start(plan)
+        postgres.wait_until_it_answers(server, lambda: self.family.children[plan.name].is_running)
+        os.environ["DATABASE_URL"] = server.url
 
     def _start_broker(self) -> str:
         given = os.environ.get("REDIS_URL", "")
@@ -173,7 +193,7 @@ class House:
         wanted = self.options.demo
         if wanted is None:
             # A database of one's own that happens to be empty is not ours to fill.
-            wanted = not os.environ.get("DATABASE_URL") and first_run.is_empty()
+            wanted = self.has_database_of_its_own and first_run.is_empty()
         trouble = first_run.load_demo() if wanted else ""
         if trouble:
             self.output.say(f"The demo was not loaded: {trouble}")

@@ -8,10 +8,11 @@ import os
 import sys
 
 from orchestrator.supervisor.child import ROOT, Plan
+from orchestrator.supervisor.postgres import Postgres
 from orchestrator.supervisor.valkey import Valkey
 
-# The web stops asking first, then the workers finish, then the broker may go.
-ASKING, WORKING, RINGING = range(3)
+# The web stops asking first, then the workers finish, then broker and database may go.
+ASKING, WORKING, SERVING = range(3)
 # What a worker writes once it takes messages.
 READY = "ready."
 WORKERS = {"control": "control", "work": "agents,effects"}
@@ -23,7 +24,7 @@ def web(descriptor: int) -> Plan:
     """Plan the web process on an inherited socket."""
 
     def run() -> None:
-        from orchestrator.supervisor import web as module  # noqa: PLC0415
+        from orchestrator.supervisor import web as module  # noqa: PLC0415 - see above
 
         module.main([str(descriptor)])
 
@@ -35,7 +36,7 @@ def steward() -> Plan:
     """Plan the steward."""
 
     def run() -> None:
-        from django.core.management import call_command  # noqa: PLC0415
+        from django.core.management import call_command  # noqa: PLC0415 - see above
 
         call_command("steward")
 
@@ -47,7 +48,7 @@ def worker(name: str) -> Plan:
     arguments = (node_name(name), WORKERS[name])
 
     def run() -> int:
-        from orchestrator.supervisor import worker as module  # noqa: PLC0415
+        from orchestrator.supervisor import worker as module  # noqa: PLC0415 - see above
 
         return module.main(*arguments)
 
@@ -63,4 +64,9 @@ def node_name(name: str) -> str:
 
 def broker(server: Valkey) -> Plan:
     """Plan the embedded Valkey, whose environment other processes may read."""
-    return Plan("valkey", server.command, RINGING, keeps_secrets=False)
+    return Plan("valkey", server.command, SERVING, keeps_secrets=False)
+
+
+def database(server: Postgres) -> Plan:
+    """Plan the embedded PostgreSQL. On SIGTERM it serves whom it has and ends."""
+    return Plan("postgres", server.command, SERVING, keeps_secrets=False, log=server.log)

@@ -36,7 +36,8 @@ class Readiness(threading.Thread):
         self._given_up.set()
 
     def _ask(self) -> str:
-        request = urllib.request.Request(self._url, headers={"Host": "localhost"})  # noqa: S310
+        asked = {"Host": "localhost"}
+        request = urllib.request.Request(self._url, headers=asked)  # noqa: S310 - loopback
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310 - loopback
                 return ""

@@ -8,6 +8,8 @@ import warnings
 import uvicorn
 
 GOODBYE_SECONDS = 3
+# A browser says "join" and "leave" and nothing longer.
+LONGEST_MESSAGE = 4096
 
 
 def config() -> uvicorn.Config:
@@ -24,6 +26,7 @@ def config() -> uvicorn.Config:
         proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,
         server_header=False,
         timeout_graceful_shutdown=GOODBYE_SECONDS,
+        ws_max_size=LONGEST_MESSAGE,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.patterns.base import CheckpointRule, Jump
@@ -169,16 +170,14 @@ class Definition:
     state: Mapping[str, StateKey] = field(default_factory=dict)
     gates: Mapping[str, GateRule] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """Let what is derived of a file be kept with it; what files hold has no hash."""
+        return hash((self.name, self.version))
+
     @property
     def limits_blocks(self) -> bool:
         """Whether the budget of any block decides how the run goes on."""
-        ahead = list(self.steps)
-        while ahead:
-            step = ahead.pop()
-            if step.pattern and step.budget:
-                return True
-            ahead += step.steps
-        return False
+        return _limits_blocks(self.steps)
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -194,6 +193,7 @@ class Definition:
         """Return what the file says of the step at `path` of a run; raises LookupError."""
         return self.line_of(path)[-1]
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - a process keeps few files, and as long as it lives
     def line_of(self, path: str) -> tuple[StepPlan, ...]:
         """Return the blocks around the step at `path`, outermost first, and the step itself.
 
@@ -202,8 +202,8 @@ class Definition:
         line: list[StepPlan] = []
         siblings = self.steps
         for part in declared(path).split("/"):
-            found = [step for step in siblings if step.id == part]
-            line.append(found[0] if found else self._undeclared(path, line, part))
+            found = next((step for step in siblings if step.id == part), None)
+            line.append(found or self._undeclared(path, line, part))
             siblings = line[-1].steps
         return tuple(line)
 
@@ -215,6 +215,10 @@ class Definition:
         if around.pattern:
             return around.turn()
         return around if part == TURN else replace(around.turn(), pivot=False)
+
+
+def _limits_blocks(steps: Sequence[StepPlan]) -> bool:
+    return any((s.pattern and s.budget) or _limits_blocks(s.steps) for s in steps)
 
 
 def from_plain(plain: Mapping[str, Any]) -> Definition:

@@ -16,7 +16,8 @@ class Guard:
 
     `tool` is the only one it may use, `effect_class` what that tool's effect must be, `gate` who
     has to agree beside whom policy asks, `undone` whether an undo has to be registered before it
-    acts. `scopes` are what its agent needs for it.
+    acts. `scopes` are what its agent needs for it. A no of people is `decisive` where the file
+    asks them or says what follows: it ends even the step of an agent that could go on.
     """
 
     tool: str = ""
@@ -24,6 +25,7 @@ class Guard:
     gate: str = ""
     undone: bool = False
     scopes: tuple[str, ...] = ()
+    decisive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def guard_in(plain: Mapping[str, Any]) -> Guard:
         gate=plain.get("gate", ""),
         undone="compensate" in plain,
         scopes=tuple(plain.get("scopes", ())),
+        decisive="gate" in plain or "on_reject" in plain,
     )
 
 

@@ -1,6 +1,7 @@
 """A definition as patterns and agents see it: the plan, and what a step may look at."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.patterns.base import PlannedStep
@@ -13,6 +14,7 @@ BOARD = "board."
 _NOTHING: Mapping[str, Any] = {}
 
 
+@lru_cache(maxsize=128)
 def plan_of(definition: Definition) -> tuple[PlannedStep, ...]:
     """Return the nodes of the file as patterns plan with them, blocks with what is in them."""
     return tuple(map(_planned, definition.steps))

@@ -8,14 +8,11 @@ the browser ends with the file, before other tests come.
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from tests.acceptance.company import Company
 from tests.harness import browsers
 from tests.harness.instances import Instance
-
-# Nothing here is measured, and a machine that builds is a busy one.
-expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_every_pin_has_hashes_and_no_lock_names_a_host() -> None:
 
 def test_every_dependency_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    names = {re.match(r"[\w.-]+", line)[0] for line in project["project"]["dependencies"]}  # type: ignore[index]
+    names = {re.split(r"[^\w.-]", line)[0] for line in project["project"]["dependencies"]}
     locked = {re.split(r"[\[=]", pin)[0] for pin in pins("requirements.lock")}
     assert not {name.lower() for name in names} - locked
 

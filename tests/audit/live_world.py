@@ -5,7 +5,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,11 @@ class World:
         with contextlib.suppress(ValueError):
             self.sockets.remove(send)
 
-    def ring(self, seq: int) -> None:
-        """Ring every open socket."""
-        self.head = seq
+    def ring(self, *seqs: int) -> None:
+        """Ring every open socket, as fast as it goes."""
+        self.head = seqs[-1]
         for send in list(self.sockets):
-            self.run(say(send, {"stream": "run:1", "seq": seq}))
+            self.run(burst(send, seqs))
 
     def hang_up(self) -> None:
         """Close every open socket as a server that goes away."""
@@ -85,10 +85,16 @@ class World:
 
     def run(self, what: Any) -> None:
         """Run a coroutine in the server's loop."""
-        asyncio.run_coroutine_threadsafe(what, self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(what, self.loop).result(60)
 
     loop: asyncio.AbstractEventLoop
     url: str
+
+
+async def burst(send: Send, seqs: Sequence[int]) -> None:
+    """Send a ring for every seq."""
+    for seq in seqs:
+        await say(send, {"stream": "run:1", "seq": seq})
 
 
 async def say(send: Send, message: Message) -> None:

@@ -1,12 +1,12 @@
 """What live.js does in a real browser, with a server that rings, stalls and goes away."""
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.audit.live_world import World, served
+from tests.harness import browsers
 
 pytestmark = pytest.mark.e2e
 
@@ -19,12 +19,8 @@ FORM = """<p id="what">{what}</p>
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Callable[[], Page]]:
     """Open new tabs of one browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with browsers.chromium() as browser:
         yield browser.new_page
-        browser.close()
 
 
 @pytest.fixture
@@ -74,9 +70,8 @@ def test_a_ring_of_the_past_fetches_nothing(page: Page, world: World) -> None:
 def test_a_burst_is_a_few_fetches_and_ends_with_the_newest(page: Page, world: World) -> None:
     page.goto(world.url)
     is_live(page)
-    for seq in range(2, 60):
-        world.fragment = f"<p id='what'>{seq}</p>"
-        world.ring(seq)
+    world.fragment = "<p id='what'>59</p>"
+    world.ring(*range(2, 60))
     expect(page.locator("#what")).to_have_text("59")
     assert world.fetches < 10
 
@@ -190,7 +185,7 @@ def test_while_the_socket_is_down_the_fragment_is_polled(page: Page, world: Worl
     pill = page.locator("[data-live-status]")
     expect(pill).to_have_text("Reconnecting")
     world.fragment = "<p id='what'>polled</p>"
-    expect(page.locator("#what")).to_have_text("polled", timeout=8000)
+    expect(page.locator("#what")).to_have_text("polled")
     expect(pill).to_have_attribute("data-state", "reconnecting")
 
 
@@ -199,7 +194,7 @@ def test_a_page_that_hears_nothing_says_since_when(page: Page, world: World) -> 
     world.refuses_sockets, world.status = True, 500
     page.goto(world.url)
     pill = page.locator("[data-live-status]")
-    expect(pill).to_contain_text("Offline since ", timeout=25000)
+    expect(pill).to_contain_text("Offline since ")
     expect(page.locator("html")).to_have_attribute("data-stale", "")
     world.refuses_sockets, world.status = False, 200
     page.evaluate("dispatchEvent(new Event('online'))")

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 SILENCE_SECONDS = 0.3
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 60
 
 
 class Socket:

@@ -25,8 +25,8 @@ def optimised(house: House, place: Path, *faults: str) -> Run:
     ("fault", "kind", "function"),
     [
         ("membership", "set", "kept"),
-        ("recompute", "cache", "rate"),
-        ("reread", "read_once", "currency"),
+        pytest.param("recompute", "cache", "rate", marks=pytest.mark.slow),
+        pytest.param("reread", "read_once", "currency", marks=pytest.mark.slow),
     ],
 )
 def test_the_waste_that_is_planted_is_found_agreed_on_and_mended(

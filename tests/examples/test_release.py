@@ -21,7 +21,7 @@ from tests.factories.governance import review
 from tests.harness.databases import CommittedDatabase
 
 NAME = "release"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 Served = Callable[[], str]
 
 
@@ -65,7 +65,7 @@ def production_served(tmp_path: Path) -> Iterator[Callable[[], Served]]:
 
 
 def version_at(port: int) -> str:
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         client.request("GET", "/health")
         body = client.getresponse().read()

@@ -17,7 +17,7 @@ from tests.harness.workers import Workers
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 
 
 def ended(run: Run, house: House, workers: Workers) -> Run:

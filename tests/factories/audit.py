@@ -34,7 +34,7 @@ def failing_append() -> Iterator[None]:
 
 
 def _stop_events(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
-    if sql.startswith(f'INSERT INTO "{Event._meta.db_table}"'):
+    if f'INSERT INTO "{Event._meta.db_table}"' in sql:
         raise AppendFailedError("the event could not be appended")
     return execute(sql, *rest)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
@@ -18,18 +19,18 @@ def home(db: None, tmp_path: Path) -> House:
 
 def test_a_copy_of_the_database_signs_nobody_in(home: House, client: Client) -> None:
     client.force_login(home.grace)
-    key = client.cookies["sessionid"].value
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
     [row] = Session.objects.all()
     assert row.session_key != key
     assert client.get("/").status_code == 200
     thief = Client()
-    thief.cookies["sessionid"] = row.session_key
+    thief.cookies[settings.SESSION_COOKIE_NAME] = row.session_key
     assert thief.get("/").status_code == 302
 
 
 def test_signing_out_ends_the_session_that_is_stored(home: House, client: Client) -> None:
     client.force_login(home.grace)
-    key = client.cookies["sessionid"].value
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
     client.logout()
     assert not SessionStore(key).exists(key)
     assert not Session.objects.exists()
@@ -59,3 +60,10 @@ async def test_the_asynchronous_words_mean_the_same(committed_db: CommittedDatab
     assert await SessionStore(store.session_key).aget("a") == 1
     await store.adelete()
     assert not await store.aexists(store.session_key)
+
+
+def test_no_other_program_on_this_machine_names_its_cookie_alike(
+    home: House, client: Client
+) -> None:
+    client.force_login(home.grace)
+    assert "sessionid" not in client.cookies

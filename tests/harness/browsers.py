@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -20,6 +20,9 @@ OPTIONS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
+# Nothing is measured with a browser, and a machine that builds is a busy one.
+MILLISECONDS = 60_000
+expect.set_options(timeout=MILLISECONDS)
 
 
 def executable() -> str:

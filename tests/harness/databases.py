@@ -4,6 +4,7 @@ The event tables refuse DELETE and TRUNCATE by trigger, so a test that commits c
 up after; it gets a copy of its own instead, and the copy is thrown away.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+import redis
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.test.utils import override_settings
 from psycopg import sql
 
-from audit.services import events
+from tests.harness import memory
 
 DATABASE_FILE = "countersign.sqlite3"
 
@@ -122,7 +126,38 @@ def using(name: str) -> Iterator[None]:
 def _leave() -> None:
     """Close the connection; what a process remembers of one database is no news about another."""
     connections["default"].close()
-    events._heads.clear()
+    memory.forget()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a database is made, what it is a copy of, and the broker beside it."""
+
+    engine: Engine
+    template: str
+    redis_url: str
+
+
+@contextmanager
+def committed(places: Places, place: Path) -> Iterator[CommittedDatabase]:
+    """Make a database for tests that commit, use it, and drop it."""
+    name = places.engine.create(f"test-{os.urandom(6).hex()}", places.template)
+    with redis.Redis.from_url(places.redis_url) as broker:
+        broker.flushall()
+    # Beside what a test makes, never around it: agents may read nothing in a data directory.
+    data_dir = place / "data"
+    data_dir.mkdir(mode=0o700)
+    environment = {
+        "COUNTERSIGN_DATA_DIR": str(data_dir),
+        "REDIS_URL": places.redis_url,
+        "SECRET_KEY": settings.SECRET_KEY,
+        "EMAIL_URL": "dummymail://",
+        **places.engine.environment(name),
+    }
+    data_dir = Path(environment["COUNTERSIGN_DATA_DIR"])
+    with using(name), override_settings(DATA_DIR=data_dir):
+        yield CommittedDatabase(name, data_dir, environment)
+    places.engine.drop(name)
 
 
 def migrated_template(engine: Engine) -> str:

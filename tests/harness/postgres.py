@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 SUPERUSER = "countersign"
-START_SECONDS = 30
+START_SECONDS = 120
 # Nothing of a test survives it, so nothing needs to survive a crash either.
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
 
@@ -59,7 +59,7 @@ class Server:
         """Stop it at once: clients are disconnected, nobody is awaited."""
         if self._process is not None:
             self._process.send_signal(2)
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=START_SECONDS)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 120
 
 Race = Callable[..., list[object]]
 

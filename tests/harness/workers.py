@@ -12,8 +12,8 @@ from pathlib import Path
 from orchestrator.supervisor.plans import READY, WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 60
-STOP_SECONDS = 30
+START_SECONDS = 180
+STOP_SECONDS = 60
 STEWARD = "steward"
 
 

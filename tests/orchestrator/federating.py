@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from governance.models import Agent, Receipt
-from orchestrator.models import Errand, Run, Step
+from orchestrator.models import Run, Step
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import execution, turns
 from orchestrator.services.sweep import sweep
@@ -52,7 +52,7 @@ def worked_off(run: Run, most: int = 200) -> Run:
 
 def child_of(run: Run) -> Run:
     """Return the only run that was begun elsewhere for this one."""
-    return Errand.objects.select_related("run").get(step__run=run).run  # type: ignore[return-value]
+    return Run.objects.get(errand__step__run=run)
 
 
 def _found(ready: QuerySet[Step]) -> bool:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentParser, Namespace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from django.core.management.base import BaseCommand
@@ -19,12 +20,13 @@ PRODUCTION = {
     "DEBUG": "false",
 }
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+# The longest first: they run side by side.
 LINT = (
+    ("mypy",),
     ("ruff", "format", "--check", "--quiet", "."),
     ("ruff", "check", "--quiet", "."),
     ("djade", "--check", "--target-version", "5.2", *map(str, TEMPLATES)),
     ("lint-imports",),
-    ("mypy",),
     ("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
     ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     ("python", "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull),
@@ -55,9 +57,7 @@ def _run(own: Namespace, rest: list[str]) -> int:
         return 1
     # Much of what takes long waits for processes of its own, so one more than there are cores.
     many = str((os.cpu_count() or 1) + 1) if own.all else "auto"
-    parallel = (
-        [] if any(word.startswith("-n") for word in rest) else ["-n", many, "--dist", "loadfile"]
-    )
+    parallel = [] if any(word.startswith("-n") for word in rest) else ["-n", many]
     if own.all:
         # What uses no database has the same outcome on both, and what kills processes takes its
         # time: both run once. `--postgres --slow` kills on the other database too.
@@ -68,17 +68,25 @@ def _run(own: Namespace, rest: list[str]) -> int:
 
 
 def _lints() -> bool:
-    # Each is run even when one before it found something, so that one look shows everything.
-    found = [command for command in LINT if not _passes(command)]
-    return not found
+    # Side by side, and each even when another found something: one look shows everything.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return all(list(pool.map(_passes, LINT)))
 
 
 def _passes(command: tuple[str, ...]) -> bool:
-    print("$", *command[:6], flush=True)  # noqa: T201 - the trace of a build
     words = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    return subprocess.run(words, env=os.environ | PRODUCTION, check=False).returncode == 0  # noqa: S603
+    done = subprocess.run(  # noqa: S603 - our own words
+        words,
+        env=os.environ | PRODUCTION,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    print("$", *command[:6], f"\n{done.stdout}", flush=True)  # noqa: T201 - the trace of a build
+    return done.returncode == 0
 
 
 def _pytest(arguments: list[str]) -> int:
     words = [sys.executable, "-m", "pytest", *arguments]
-    return subprocess.run(words, check=False).returncode  # noqa: S603
+    return subprocess.run(words, check=False).returncode  # noqa: S603 - whoever typed them

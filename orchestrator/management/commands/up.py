@@ -17,6 +17,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="0 takes any free one")
         parser.add_argument("--data-dir", type=Path, help="default: var/ beside manage.py")
+        parser.add_argument(
+            "--postgres",
+            action="store_true",
+            help="keep it in an embedded PostgreSQL, from a wheel",
+        )
         parser.add_argument("--cache", choices=["socket", "tcp"], default="socket")
         demo = parser.add_mutually_exclusive_group()
         demo.add_argument("--demo", action="store_true", default=None, help="load it again")
@@ -30,7 +35,8 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         if settings.configured:
             # Django was loaded with settings that are not ours, so begin again through the door.
-            os.execv(sys.executable, [sys.executable, str(ROOT / "manage.py"), *argv[1:]])  # noqa: S606
+            again = [sys.executable, str(ROOT / "manage.py"), *argv[1:]]
+            os.execv(again[0], again)  # noqa: S606 - the same command, and no shell
         given = self.create_parser(argv[0], argv[1]).parse_args(argv[2:])
         directory = given.data_dir or Path(os.environ.get("COUNTERSIGN_DATA_DIR", ROOT / "var"))
         sys.exit(
@@ -39,6 +45,7 @@ class Command(BaseCommand):
                     data_dir=directory.resolve(),
                     port=given.port,
                     cache=given.cache,
+                    postgres=given.postgres,
                     demo=given.demo,
                     opens_browser=not given.no_browser and has_a_screen(),
                     reloads=given.reload,

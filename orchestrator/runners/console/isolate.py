@@ -7,7 +7,14 @@ from django.utils.translation import gettext as _
 
 from governance.adapters import ExhibitDraft, Facts
 from governance.models import Reversibility, Risk
-from orchestrator.runners.console.tool import PATH, ConsoleTool, draft, effects, facts
+from orchestrator.runners.console.tool import (
+    PATH,
+    ConsoleTool,
+    draft,
+    effects,
+    facts,
+    service_facts,
+)
 from orchestrator.runners.git.turn import turn
 
 SLUG = "service.isolate"
@@ -34,13 +41,7 @@ class Isolate(ConsoleTool):
         with facts():
             service = self.service(arguments)
             isolated = service.is_isolated()
-        return Facts(
-            pins={"isolated": str(isolated).lower()},
-            facts={"isolated": isolated},
-            resource_type="Service",
-            resource_id=str(service.path),
-            resource_attributes={"name": service.name},
-        )
+        return service_facts(service, "isolated", isolated)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which service would turn everybody away."""

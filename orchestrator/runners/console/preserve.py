@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from governance.adapters import EffectRefusedError, ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft, Facts
 from governance.models import Reversibility, Risk
-from orchestrator.runners.console.tool import PATH, ConsoleTool, draft, effects, facts
+from orchestrator.runners.console.tool import (
+    PATH,
+    LastingTool,
+    draft,
+    effects,
+    facts,
+    service_facts,
+)
 from orchestrator.runners.git.command import RepositoryError
 
 SLUG = "evidence.preserve"
@@ -28,7 +36,7 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-class Preserve(ConsoleTool):
+class Preserve(LastingTool):
     """Adapter of `evidence.preserve`. Pinned: the SHA-256 of the part of the log that is kept.
 
     The log only grows, so that part stays what it is unless somebody tampers with it.
@@ -37,6 +45,7 @@ class Preserve(ConsoleTool):
     slug = SLUG
     cedar_action = "preserve"
     effect_class = "natural"
+    lasting = gettext_lazy("Evidence stays where it is kept.")
 
     def __init__(self, roots: Sequence[str], store: Path) -> None:
         super().__init__(roots)
@@ -47,13 +56,7 @@ class Preserve(ConsoleTool):
         with facts():
             service = self.service(arguments)
             digest = service.log_digest(arguments["size"])
-        return Facts(
-            pins={"digest": digest},
-            facts={"digest": digest},
-            resource_type="Service",
-            resource_id=str(service.path),
-            resource_attributes={"name": service.name},
-        )
+        return service_facts(service, "digest", digest)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say how much of which log would be kept, under which digest."""
@@ -67,12 +70,6 @@ class Preserve(ConsoleTool):
     ) -> Sequence[ExhibitDraft]:
         """Show the digest."""
         return [draft(_("Evidence"), {"bytes": arguments["size"], "sha256": pins["digest"]})]
-
-    def compensation(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Return nothing: evidence is kept, whatever becomes of the run."""
-        return {}
 
     def perform(
         self,
@@ -102,17 +99,6 @@ class Preserve(ConsoleTool):
             "sha256": pins["digest"],
             "bytes": place.stat().st_size,
         }
-
-    def compensate(
-        self,
-        arguments: Mapping[str, Any],
-        response: Mapping[str, Any],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Refuse: evidence is never deleted by a run."""
-        raise EffectRefusedError(_("Evidence stays where it is kept."))
 
     def _kept(self, digest: str, data: bytes) -> Path:
         self.store.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -4,11 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from governance.adapters import EffectRefusedError, ExhibitDraft, Facts
 from governance.models import Reversibility, Risk
 from orchestrator.runners.console.service import ACCOUNT
-from orchestrator.runners.console.tool import PATH, ConsoleTool, draft, effects, facts
+from orchestrator.runners.console.tool import (
+    PATH,
+    LastingTool,
+    draft,
+    effects,
+    facts,
+    service_facts,
+)
 from orchestrator.runners.git.turn import turn
 
 SLUG = "credential.rotate"
@@ -23,7 +31,7 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-class Rotate(ConsoleTool):
+class Rotate(LastingTool):
     """Adapter of `credential.rotate`. Pinned: the fingerprint of the credential that ends.
 
     The new credential is written by the service for its client; it never passes here.
@@ -32,19 +40,14 @@ class Rotate(ConsoleTool):
     slug = SLUG
     cedar_action = "rotate"
     effect_class = "probe"
+    lasting = gettext_lazy("A credential that ended cannot be brought back.")
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Ask the service which credential the account has."""
         with facts():
             service = self.service(arguments)
             fingerprint = service.fingerprint(arguments["account"])
-        return Facts(
-            pins={"fingerprint": fingerprint},
-            facts={"fingerprint": fingerprint},
-            resource_type="Service",
-            resource_id=str(service.path),
-            resource_attributes={"name": service.name},
-        )
+        return service_facts(service, "fingerprint", fingerprint)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say whose credential would end."""
@@ -59,12 +62,6 @@ class Rotate(ConsoleTool):
         """Show which credential ends."""
         content = {"account": arguments["account"], "ends": pins["fingerprint"]}
         return [draft(_("Credential"), content)]
-
-    def compensation(
-        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
-    ) -> Mapping[str, Any]:
-        """Return nothing: a credential that ended stays ended."""
-        return {}
 
     def perform(
         self,
@@ -95,14 +92,3 @@ class Rotate(ConsoleTool):
         with effects():
             done = self.service(arguments).outcome(effect_key)
         return None if done is None or "refused" in done else done
-
-    def compensate(
-        self,
-        arguments: Mapping[str, Any],
-        response: Mapping[str, Any],
-        *,
-        effect_key: str,
-        fence: int,
-    ) -> Mapping[str, Any]:
-        """Refuse: there is nothing to undo it with."""
-        raise EffectRefusedError(_("A credential that ended cannot be brought back."))

@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
 
 from governance.adapters import (
     EffectRefusedError,
     EffectUnknownError,
     ExhibitDraft,
+    Facts,
     FactUnavailableError,
 )
 from orchestrator.runners.console.service import Service, open_service
@@ -38,6 +41,44 @@ class ConsoleTool:
         """Show what was approved beside what is so now."""
         told = {"approved": dict(before), "now": dict(after)}
         return [draft("The service changed since the approval", told)]
+
+
+class LastingTool(ConsoleTool):
+    """Does what stays done: `lasting` says why there is nothing to undo it with."""
+
+    lasting: ClassVar[Promise]
+
+    def compensation(
+        self, arguments: Mapping[str, Any], pins: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Return nothing: whatever becomes of the run, it stays done."""
+        return {}
+
+    def compensate(
+        self,
+        arguments: Mapping[str, Any],
+        response: Mapping[str, Any],
+        *,
+        effect_key: str,
+        fence: int,
+    ) -> Mapping[str, Any]:
+        """Refuse, and say why."""
+        raise EffectRefusedError(str(self.lasting))
+
+
+def service_facts(service: Service, pinned: str, seen: Any) -> Facts:
+    """Return what was found out about a service, named as policy knows it.
+
+    The one thing that was seen is also what is pinned, as text.
+    """
+    told = seen if isinstance(seen, str) else str(seen).lower()
+    return Facts(
+        pins={pinned: told},
+        facts={pinned: seen},
+        resource_type="Service",
+        resource_id=str(service.path),
+        resource_attributes={"name": service.name},
+    )
 
 
 def draft(name: str, content: Mapping[str, Any]) -> ExhibitDraft:

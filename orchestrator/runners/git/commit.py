@@ -1,21 +1,18 @@
 """The tool `git.commit`: put files into a branch of a local repository by one commit, once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from governance.adapters import ExhibitDraft, Facts
 from governance.models import Reversibility, Risk
 from orchestrator.runners.git import merging, rules
+from orchestrator.runners.git.branch import BranchTool, branch_facts, commit_of
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import difference
 from orchestrator.runners.git.edits import edited_tree, touches_tests
 from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.movement import Movement
-from orchestrator.runners.git.repository import Repository, object_id, open_repository
-from orchestrator.runners.git.reverting import reverted
-from orchestrator.runners.git.turn import turn
+from orchestrator.runners.git.repository import object_id
 
 SLUG = "git.commit"
 NAME = "Commit files"
@@ -58,20 +55,17 @@ SCHEMA: Mapping[str, Any] = {
 }
 
 
-class GitCommit:
+class GitCommit(BranchTool):
     """Adapter of `git.commit`. What was approved is pinned by the branch's head and the tree."""
 
     slug = SLUG
     cedar_action = "commit"
-    effect_class = "probe"
-
-    def __init__(self, roots: Sequence[str] = ()) -> None:
-        self.roots = tuple(Path(root) for root in roots)
+    moves = "branch"
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Pin head and tree, and count what changes; a branch that moved is told."""
         with as_facts():
-            repository, branch = self._repository(arguments), arguments["branch"]
+            repository, branch = self.repository(arguments), arguments["branch"]
             head = repository.head_of(branch)
             if head != arguments["base"]:
                 raise RepositoryError(f"Branch {branch} moved since the files were made.")
@@ -81,28 +75,18 @@ class GitCommit:
                 asked, _ = rules.demands_at(view, head)
             if not change["files"]:
                 raise RepositoryError("The files are in the branch already.")
-        protected = asked.protects(branch)
-        return Facts(
-            pins={"head_sha": head, "tree": tree},
-            facts={
-                "changed_lines": change["added"] + change["removed"],
-                "touches_tests": touches_tests(arguments["files"]),
-                "target_protected": protected,
-                "head_sha": head,
-            },
-            resource_type="Branch",
-            resource_id=f"{repository.name}/{branch}",
-            resource_attributes={
-                "repository": repository.name,
-                "name": branch,
-                "protected": protected,
-            },
-        )
+        seen = {
+            "changed_lines": change["added"] + change["removed"],
+            "touches_tests": touches_tests(arguments["files"]),
+            "head_sha": head,
+        }
+        pins = {"head_sha": head, "tree": tree}
+        return branch_facts(repository, branch, pins, seen, protected=asked.protects(branch))
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which files change where."""
         with as_facts():
-            name = self._repository(arguments).name
+            name = self.repository(arguments).name
         paths = [file["path"] for file in arguments["files"]]
         more = f" and {len(paths) - 1} more" if paths[1:] else ""
         return f"Commit {paths[0]}{more} to {arguments['branch']} of {name}"
@@ -111,7 +95,7 @@ class GitCommit:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str]
     ) -> Sequence[ExhibitDraft]:
         """Show the whole change to the branch."""
-        with as_facts(), self._repository(arguments).reading() as view:
+        with as_facts(), self.repository(arguments).reading() as view:
             head = object_id(pins["head_sha"])
             tree = edited_tree(view, head, arguments["files"])
             change = difference(view, merging.tree_of(view, head), tree)
@@ -142,7 +126,7 @@ class GitCommit:
 
         An earlier try that got as far as this is found by its trailer and its response is ours.
         """
-        with as_effects(), self._turn(arguments, effect_key, fence) as change:
+        with as_effects(), self.turn(arguments, effect_key, fence) as change:
             head = object_id(pins["head_sha"])
             if found := _found(change, pins, effect_key):
                 return change.settled(found, head)
@@ -158,7 +142,7 @@ class GitCommit:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
         """Look for the commit of this effect, and finish its work trees if it is there."""
-        with as_effects(), self._turn(arguments) as change:
+        with as_effects(), self.turn(arguments) as change:
             found = _found(change, pins, effect_key)
             return change.settled(found, object_id(pins["head_sha"])) if found else None
 
@@ -171,30 +155,9 @@ class GitCommit:
         fence: int,
     ) -> Mapping[str, Any]:
         """Revert the commit named by `response`; a revert that is there already is kept."""
-        with as_effects(), self._turn(arguments, f"{effect_key}undo", fence) as change:
-            title = f"Revert “{arguments['message'].splitlines()[0]}”"
-            commit = str(response.get("commit", ""))
-            return reverted(change, commit, title, effect_key=effect_key, fence=fence)
-
-    def _repository(self, arguments: Mapping[str, Any]) -> Repository:
-        return open_repository(arguments["repository"], self.roots)
-
-    @contextmanager
-    def _turn(
-        self, arguments: Mapping[str, Any], effect_key: str = "", fence: int = 0
-    ) -> Iterator[Movement]:
-        repository = self._repository(arguments)
-        with turn(repository.common_dir, effect_key, fence):
-            yield Movement(repository, arguments["branch"])
+        title = f"Revert “{arguments['message'].splitlines()[0]}”"
+        return self.revert(arguments, response, title, effect_key=effect_key, fence=fence)
 
 
 def _found(change: Movement, pins: Mapping[str, str], key: str) -> str:
-    """Return this effect's commit, judged by more than its trailer, which anyone can write."""
-    head = object_id(pins["head_sha"])
-    since = {"since": head, "head": change.repository.head_of(change.branch)}
-    with change.repository.reading() as view:
-        for commit in merging.found_with_trailer(view, merging.EFFECT, key, **since):
-            same = merging.tree_of(view, commit) == pins["tree"]
-            if same and merging.parents_of(view, commit) == [head]:
-                return commit
-    return ""
+    return commit_of(change, key, pins["tree"], [object_id(pins["head_sha"])])

@@ -1,25 +1,17 @@
 """The tool `git.merge`: merge one branch of a local repository into another, once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from governance.adapters import ExhibitDraft, Facts
 from orchestrator.runners.git import history, merging, rules
+from orchestrator.runners.git.branch import BranchTool, branch_facts, commit_of
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import count_files, difference
 from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.movement import Movement
-from orchestrator.runners.git.repository import (
-    Repository,
-    commit_in,
-    object_id,
-    open_repository,
-)
-from orchestrator.runners.git.reverting import reverted
-from orchestrator.runners.git.turn import turn
+from orchestrator.runners.git.repository import Repository, commit_in, object_id
 from orchestrator.runners.git.view import View
 
 SLUG = "git.merge"
@@ -49,49 +41,37 @@ class Heads:
     target: str
 
 
-class GitMerge:
+class GitMerge(BranchTool):
     """Adapter of `git.merge`. What was approved is pinned by both heads and the merged tree."""
 
     slug = SLUG
     cedar_action = "merge"
-    effect_class = "probe"
-
-    def __init__(self, roots: Sequence[str] = ()) -> None:
-        self.roots = tuple(Path(root) for root in roots)
+    moves = "target"
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Pin both heads and the merged tree, and let git verify every commit in between."""
         with as_facts():
-            repository = self._repository(arguments)
+            repository = self.repository(arguments)
             heads = _heads(repository, arguments)
             with repository.reading() as view:
                 tree = merging.merged_tree(view, heads.target, heads.source)
                 asked, signers = rules.demands_at(view, heads.target)
                 commits = _commits(view, heads, signers)
-            protected = asked.protects(arguments["target"])
-            return Facts(
-                pins={"source_sha": heads.source, "target_sha": heads.target, "merged_tree": tree},
-                facts={
-                    **history.signature_facts(commits),
-                    "commit_count": len(commits),
-                    "linked_issues": sorted({i for commit in commits for i in commit.issues}),
-                    "signatures_required": asked.require_signed_commits,
-                    "target_protected": protected,
-                    "head_sha": heads.source,
-                },
-                resource_type="Branch",
-                resource_id=f"{repository.name}/{arguments['target']}",
-                resource_attributes={
-                    "repository": repository.name,
-                    "name": arguments["target"],
-                    "protected": protected,
-                },
-            )
+        seen = {
+            **history.signature_facts(commits),
+            "commit_count": len(commits),
+            "linked_issues": sorted({i for commit in commits for i in commit.issues}),
+            "signatures_required": asked.require_signed_commits,
+            "head_sha": heads.source,
+        }
+        target, protected = arguments["target"], asked.protects(arguments["target"])
+        pins = {"source_sha": heads.source, "target_sha": heads.target, "merged_tree": tree}
+        return branch_facts(repository, target, pins, seen, protected=protected)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say what would be merged where, and how much it is with exactly these pins."""
         with as_facts():
-            repository = self._repository(arguments)
+            repository = self.repository(arguments)
             heads = _pinned(pins)
             with repository.reading() as view:
                 tree = _mergeable(view, heads)
@@ -106,7 +86,7 @@ class GitMerge:
         """Show the whole change to the target branch, and the commits it comes from."""
         with as_facts():
             heads = _pinned(pins)
-            with self._repository(arguments).reading() as view:
+            with self.repository(arguments).reading() as view:
                 tree = _mergeable(view, heads)
                 change = difference(view, merging.tree_of(view, heads.target), tree)
                 _, signers = rules.demands_at(view, heads.target)
@@ -122,7 +102,7 @@ class GitMerge:
         """Show the commits that are new since `before` and how the merged result differs."""
         with as_facts():
             then, now = _pinned(before), _pinned(after)
-            with self._repository(arguments).reading() as view:
+            with self.repository(arguments).reading() as view:
                 old = _mergeable(view, then)
                 change = difference(view, old, _mergeable(view, now))
                 _, signers = rules.demands_at(view, now.target)
@@ -156,9 +136,9 @@ class GitMerge:
 
         An earlier try that got as far as this is found by its trailer and its response is ours.
         """
-        with as_effects(), self._turn(arguments, effect_key, fence) as change:
+        with as_effects(), self.turn(arguments, effect_key, fence) as change:
             heads = _pinned(pins)
-            if found := _merge_found(change, pins, effect_key):
+            if found := _found(change, pins, effect_key):
                 return change.settled(found, heads.target)
             with change.repository.writing() as view:
                 commit_in(view, heads.source)
@@ -172,8 +152,8 @@ class GitMerge:
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
         """Look for the merge commit of this effect, and finish its work trees if it is there."""
-        with as_effects(), self._turn(arguments) as change:
-            found = _merge_found(change, pins, effect_key)
+        with as_effects(), self.turn(arguments) as change:
+            found = _found(change, pins, effect_key)
             return change.settled(found, object_id(pins["target_sha"])) if found else None
 
     def compensate(
@@ -185,21 +165,8 @@ class GitMerge:
         fence: int,
     ) -> Mapping[str, Any]:
         """Revert the merge commit named by `response`; a revert that is there already is kept."""
-        with as_effects(), self._turn(arguments, f"{effect_key}undo", fence) as change:
-            commit = str(response.get("commit", ""))
-            title = f"Revert merge of branch {arguments['source']}"
-            return reverted(change, commit, title, effect_key=effect_key, fence=fence)
-
-    def _repository(self, arguments: Mapping[str, Any]) -> Repository:
-        return open_repository(arguments["repository"], self.roots)
-
-    @contextmanager
-    def _turn(
-        self, arguments: Mapping[str, Any], effect_key: str = "", fence: int = 0
-    ) -> Iterator[Movement]:
-        repository = self._repository(arguments)
-        with turn(repository.common_dir, effect_key, fence):
-            yield Movement(repository, arguments["target"])
+        title = f"Revert merge of branch {arguments['source']}"
+        return self.revert(arguments, response, title, effect_key=effect_key, fence=fence)
 
 
 def _heads(repository: Repository, arguments: Mapping[str, Any]) -> Heads:
@@ -232,17 +199,9 @@ def _same_tree(tree: str, pins: Mapping[str, str]) -> str:
     return tree
 
 
-def _merge_found(change: Movement, pins: Mapping[str, str], key: str) -> str:
-    """Return this effect's commit, judged by more than its trailer, which anyone can write."""
+def _found(change: Movement, pins: Mapping[str, str], key: str) -> str:
     heads = _pinned(pins)
-    since = {"since": heads.target, "head": change.repository.head_of(change.branch)}
-    with change.repository.reading() as view:
-        for commit in merging.found_with_trailer(view, merging.EFFECT, key, **since):
-            parents = merging.parents_of(view, commit)
-            same = merging.tree_of(view, commit) == pins["merged_tree"]
-            if same and parents == [heads.target, heads.source]:
-                return commit
-    return ""
+    return commit_of(change, key, pins["merged_tree"], [heads.target, heads.source])
 
 
 def _title(arguments: Mapping[str, Any]) -> str:

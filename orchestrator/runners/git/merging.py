@@ -7,6 +7,7 @@ from orchestrator.runners.git.repository import object_id
 from orchestrator.runners.git.view import View, shown
 
 MAX_SEARCHED = 10_000
+MOST_NAMED = 5
 EFFECT, FENCE, UNDO = "Countersign-Effect", "Countersign-Fence", "Countersign-Undo"
 
 
@@ -14,7 +15,8 @@ class MergeConflictError(RepositoryError):
     """The two sides change the same places; `files` are where."""
 
     def __init__(self, files: Sequence[str]) -> None:
-        named = ", ".join(files[:5]) + (" and more" if len(files) > 5 else "")  # noqa: PLR2004
+        more = " and more" if files[MOST_NAMED:] else ""
+        named = ", ".join(files[:MOST_NAMED]) + more
         super().__init__(f"The branches conflict in {named}; resolve it on the source branch.")
         self.files = tuple(files)
 

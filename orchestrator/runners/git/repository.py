@@ -170,6 +170,7 @@ def _discovered(place: Path) -> tuple[Path, Path, str]:
         lines += lines[-1:] if kind == "true" else []
     else:
         lines = shown(done.out).splitlines()
-    if len(lines) != 3 or lines[0] not in _FORMATS:  # noqa: PLR2004
-        raise RepositoryError(f"{place} is not a usable git repository: {done.err or lines}")
-    return Path(lines[2]).resolve(), Path(lines[1]).resolve(), lines[0]
+    match lines:
+        case [object_format, common_dir, top] if object_format in _FORMATS:
+            return Path(top).resolve(), Path(common_dir).resolve(), object_format
+    raise RepositoryError(f"{place} is not a usable git repository: {done.err or lines}")

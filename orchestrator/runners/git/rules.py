@@ -16,6 +16,7 @@ from orchestrator.runners.git.view import View, shown
 RULES = ".countersign/repository.yaml"
 SIGNERS = ".countersign/allowed_signers"
 LIMIT = 262_144
+MOST_DEEP = 10
 _KEYS = frozenset({"require_signed_commits", "unprotected_branches"})
 
 
@@ -42,14 +43,21 @@ def demands_at(view: View, commit: str) -> tuple[Rules, str]:
         return _checked(_loaded(found.get(RULES, ""))), found.get(SIGNERS, "")
     except yaml.YAMLError as error:
         raise RepositoryError(f"{RULES} on the target branch is not YAML: {error}") from None
-    except RecursionError:
-        raise RepositoryError(f"{RULES} on the target branch is nested too deeply.") from None
 
 
 def _loaded(text: str) -> Any:
-    """Read YAML without aliases, with which a few lines could stand for billions."""
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise RepositoryError(f"{RULES} may not contain aliases; write the values out.")
+    """Read YAML without aliases, with which a few lines could stand for billions.
+
+    Nor may it be nested deeply: for every word the reader looks at all that is open around it.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise RepositoryError(f"{RULES} may not contain aliases; write the values out.")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEEP:
+            raise RepositoryError(f"{RULES} on the target branch is nested too deeply.")
     return yaml.safe_load(text)
 
 

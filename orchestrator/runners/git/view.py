@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.runners.git.bounded import Completed
 from orchestrator.runners.git.command import OUT_LIMIT, SECONDS, RepositoryError, call_git
@@ -60,9 +61,9 @@ class View:
             raise RepositoryError(f"git {arguments[0]} failed: {done.err or done.code}")
         return done
 
-    def text(self, *arguments: str, **options: object) -> str:
+    def text(self, *arguments: str, **options: Any) -> str:
         """Call git and return what it says, which must fit the limit."""
-        done = self.run(*arguments, **options)  # type: ignore[arg-type]
+        done = self.run(*arguments, **options)
         if done.truncated:
             raise RepositoryError(f"git {arguments[0]} said more than can be examined.")
         return shown(done.out)

@@ -1,10 +1,11 @@
 """The arithmetic of a budget, and that no interleaving of runs overspends any level of it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.budgeting.levels import Level
+from tests.harness.examples import tried
 
 CAPS = st.tuples(*[st.integers(0, 60)] * 3)
 # Who does it, how much they want, and how much they turn out to use of what they held.
@@ -39,7 +40,7 @@ def test_nothing_that_is_not_held_can_be_settled() -> None:
         Level(10).hold(4).settle(5, used=1)
 
 
-@settings(max_examples=10_000, deadline=None)
+@tried(10_000)
 @given(CAPS, STEPS)
 def test_no_interleaving_overspends_any_level(
     caps: tuple[int, int, int], steps: list[tuple[int, int, int]]
@@ -58,7 +59,7 @@ def test_no_interleaving_overspends_any_level(
             assert level.overrun == 0
 
 
-@settings(max_examples=1_000, deadline=None)
+@tried(1_000)
 @given(st.integers(0, 60), STEPS)
 def test_beyond_a_cap_there_is_only_what_was_recorded(
     cap: int, steps: list[tuple[int, int, int]]

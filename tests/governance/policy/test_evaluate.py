@@ -2,13 +2,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.policy.bundle import compile_bundle
 from governance.policy.evaluate import EntityRef, PolicyRequest, PolicyVerdict, evaluate
 from governance.policy.obligations import Obligations
 from tests.governance.policy.world import BOUNDARY, GATE, PERMIT, SCHEMA, request
+from tests.harness.examples import tried
 
 CODE_REVIEW = PERMIT + GATE + BOUNDARY
 
@@ -140,7 +141,7 @@ def slow_verdict(policies: list[tuple[str, int, bool]], count: int) -> tuple[str
     return "allow", by_tier["permit"]
 
 
-@settings(deadline=None, max_examples=150)
+@tried(150)
 @given(POLICIES, st.integers(0, 6))
 def test_every_verdict_is_that_of_the_slow_model(
     policies: list[tuple[str, int, bool]], count: int
@@ -153,7 +154,7 @@ def test_every_verdict_is_that_of_the_slow_model(
         assert {group for group, _ in verdict.obligations.seats} == {f"g{n[1:]}" for n in names}
 
 
-@settings(deadline=None, max_examples=60)
+@tried(60)
 @given(POLICIES, st.integers(0, 6), st.randoms())
 def test_the_order_of_policies_changes_nothing(
     policies: list[tuple[str, int, bool]], count: int, random: Any
@@ -171,7 +172,7 @@ def test_the_order_of_policies_changes_nothing(
     )
 
 
-@settings(deadline=None, max_examples=60)
+@tried(60)
 @given(POLICIES, st.integers(0, 6), st.integers(0, 5))
 def test_one_more_gate_or_boundary_never_loosens_a_verdict(
     policies: list[tuple[str, int, bool]], count: int, limit: int

@@ -1,4 +1,5 @@
 from itertools import permutations
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,11 +75,11 @@ def test_the_order_in_which_reviews_are_listed_changes_nothing(
     seats: list[SeatDemand],
     groups: dict[str, frozenset[str]],
     acts: list[tuple[str, bool, str]],
-    random: object,
+    random: Random,
 ) -> None:
     votes = votes_of(acts, groups)
     shuffled = list(votes)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert tally(seats, shuffled) == tally(seats, votes)
 
 

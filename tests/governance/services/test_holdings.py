@@ -19,6 +19,7 @@ from governance.services import holdings
 from tests.factories import budgets
 from tests.factories.audit import recorded
 from tests.factories.budgets import budget, draw, figures, opened, settle, tokens_of
+from tests.harness.examples import tried
 
 
 @pytest.fixture
@@ -259,11 +260,7 @@ def test_runs_started_at_once_never_hold_more_than_the_cap(
     assert not [answer for answer in answers if not isinstance(answer, Held | Wait)]
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(tried(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 40),
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 20), st.integers(0, 30)), max_size=12),

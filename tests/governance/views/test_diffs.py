@@ -35,7 +35,18 @@ DIFF = {"files": [FILE], "added": 1, "removed": 1, "truncated": False}
 
 
 def exhibit(kind: str, content: dict[str, Any]) -> ExhibitView:
-    return ExhibitView("1", "Name", kind, "agent", "Scout", "", False, False, "d", content)  # noqa: FBT003
+    return ExhibitView(
+        id="1",
+        name="Name",
+        kind=kind,
+        trust="agent",
+        agent_name="Scout",
+        subject="",
+        stale=False,
+        truncated=False,
+        digest="d",
+        content=content,
+    )
 
 
 def test_removed_and_added_lines_face_each_other_in_one_block() -> None:

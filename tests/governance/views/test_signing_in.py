@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from governance.models import Person, SigninLink
-from governance.services import people, signin_links
+from governance.services import people, signin_links, signing_in
 from tests.factories import identity
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,22 @@ def test_an_invitation_names_who_invites_and_what_to(browser: Client) -> None:
     page = browser.get(reverse("enrol", args=[secret])).text
     assert "Join Acme" in page
     assert "Grace invites you" in page
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_who_is_somebody_already_does_not_become_a_second_person(
+    browser: Client, method: str
+) -> None:
+    domain, grace = identity.domain(), identity.first_person()
+    browser.force_login(grace, backend=signing_in.SESSION_BACKEND)
+    secret = people.invite(domain=domain, inviter=grace)
+    answer = getattr(browser, method)(reverse("enrol", args=[secret]), {"display_name": "Gloria"})
+    assert answer.status_code == 409
+    assert "You are Grace here already" in answer.text
+    assert list(Person.objects.all()) == [grace]
+    browser.logout()
+    joined = browser.post(reverse("enrol", args=[secret]), {"display_name": "Gloria"})
+    assert joined.status_code == 302
 
 
 @pytest.mark.parametrize(

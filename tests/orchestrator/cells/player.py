@@ -90,4 +90,4 @@ def proposals(
 if __name__ == "__main__":
     given = json.load(sys.stdin)
     asked = proposals(given, sys.argv[1:-1], sys.argv[-1])
-    print(json.dumps({"output": answer(given), "proposals": asked}))  # noqa: T201
+    print(json.dumps({"output": answer(given), "proposals": asked}))  # noqa: T201 - its answer

@@ -122,7 +122,7 @@ def test_the_command_says_whether_the_script_was_consumed(
                 assert ask(api, "hi").choices[0].message.content == "Hello."
         process.send_signal(number)
         try:
-            _out, complaint = process.communicate(timeout=20)
+            _out, complaint = process.communicate(timeout=120)
         finally:
             process.kill()
     assert process.returncode == code

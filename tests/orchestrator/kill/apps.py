@@ -9,8 +9,7 @@ class KillConfig(AppConfig):
 
     def ready(self) -> None:
         """Give the worker the ledgers that wait where a test wants it, or the points to die at."""
-        # Factories import models, which exist only now.
-        from tests.orchestrator.kill import points, slow_ledger  # noqa: PLC0415
+        from tests.orchestrator.kill import points, slow_ledger  # noqa: PLC0415 - models
 
         if place := os.environ.get(points.PLACE):
             points.install(Path(place))

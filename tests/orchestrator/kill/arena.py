@@ -14,7 +14,7 @@ from tests.harness.workers import Workers
 from tests.orchestrator.cells.driving import PLAYER, begun, bob_abroad, cast
 from tests.orchestrator.kill import points
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 # Two steps of every file have an effect, one inside of its block and one after it.
 PLACES = {
     "sequential": ("work/check", "close"),
@@ -23,6 +23,7 @@ PLACES = {
     "handoff": ("ship/turn#1", "close"),
     "magentic": ("repair/item_mend", "close"),
 }
+_LOST = frozenset({AttemptOutcome.CRASHED, AttemptOutcome.STALE})
 _COMMITTED = frozenset({AttemptOutcome.SUCCEEDED, AttemptOutcome.PROPOSED})
 
 Cell = tuple[str, str]
@@ -107,13 +108,27 @@ def point_of(seed: int, cell: Cell, passed: int) -> int:
     return 1 + int.from_bytes(digest) % max(1, passed * 9 // 10)
 
 
+def killed_at(arena: Arena, cell: Cell, point: int) -> Played:
+    """Play a cell whose worker dies at this point.
+
+    A busy machine lets claims lapse, and the undisturbed run then came by points that this one
+    does not reach: it dies earlier in the next one.
+    """
+    played = arena.play(cell, fatal=point)
+    while not played.died and point > 1:
+        point = point * 2 // 3
+        played = arena.play(cell, fatal=point)
+    return played
+
+
 def check(undisturbed: Played, killed: Played) -> None:
     """Raise AssertionError unless a killed worker cost nothing but time."""
     assert killed.died, "nobody died"
     assert (killed.run.state, killed.run.error_detail) == ("succeeded", "")
     assert killed.effects == undisturbed.effects
     assert killed.lines == undisturbed.lines
-    assert killed.calls <= undisturbed.calls + 1, "a tool was called for what it had done"
+    lost = Attempt.objects.filter(step__run__in=with_errands(killed.run), outcome__in=_LOST)
+    assert killed.calls <= undisturbed.calls + lost.count(), "a tool was called for what it did"
     for run in with_errands(killed.run):
         assert repeated(run) == []
         outcome = replay(run.pk)

@@ -15,12 +15,13 @@ from tests.orchestrator.kill.stage import Bell, Stage
 LEASE_SECONDS = 2
 
 
-@pytest.fixture
-def arena(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Arena]:
-    place = tmp_path / "points"
-    place.mkdir()
+@pytest.fixture(scope="module")
+def arena(
+    shared_db: CommittedDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Arena]:
+    place = tmp_path_factory.mktemp("points")
     environment = {
-        **committed_db.environment,
+        **shared_db.environment,
         "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
         "CLAIM_LEASE_SECONDS": "1",
         points.PLACE: str(place),
@@ -29,7 +30,7 @@ def arena(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Arena]:
         player_installed(),
         override_settings(CLAIM_LEASE_SECONDS=1, RING_AGAIN_SECONDS=1),
     ):
-        arena = Arena(house(place), Workers(environment, tmp_path), place)
+        arena = Arena(house(place), Workers(environment, place), place)
         arena.prepare()
         yield arena
     arena.workers.stop()

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from governance.models import Gate
-from orchestrator.models import Run, Step
+from orchestrator.models import AttemptOutcome, Run, Step
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories import orchestrator as make
-from tests.factories.orchestrator import step
+from tests.factories.orchestrator import step, tries_of
 from tests.harness.workers import Workers
 from tests.orchestrator.cells import driving as cells
 from tests.orchestrator.cells import player
 from tests.orchestrator.kill.slow_ledger import Call, heard_at
 from tests.orchestrator.services.proposing import append
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 BLOCKING_AGENT = """
 import json, pathlib, socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
@@ -153,6 +153,15 @@ class Stage:
             return run.state == state
 
         self.until(reached, sweeping=sweeping)
+
+
+def kept_of(run: Run, place: str) -> list[str]:
+    """Return how the tries of a step ended, without those that lost their claim.
+
+    How many of those there are is a matter of how busy the machine is.
+    """
+    lost = {AttemptOutcome.CRASHED, AttemptOutcome.STALE}
+    return [outcome for outcome in tries_of(run, place) if outcome not in lost]
 
 
 def lines_of(path: Path) -> int:

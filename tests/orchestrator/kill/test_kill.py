@@ -11,7 +11,7 @@ from orchestrator.services.bells import TURN_TASK
 from tests.factories.audit import recorded
 from tests.factories.governance import lines_in
 from tests.factories.orchestrator import states_of, step, step_of, tries_of
-from tests.orchestrator.kill.stage import Stage, let_go, put
+from tests.orchestrator.kill.stage import Stage, kept_of, let_go, put
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
@@ -26,9 +26,10 @@ def test_a_worker_killed_in_the_middle_of_a_turn_costs_time_only(stage: Stage) -
     stage.mid_step.unlink()
     stage.workers.start("work")
     stage.until_state(run, "succeeded", sweeping=True)
-    assert stage.turns() == 2
-    assert tries_of(run, "look") == ["crashed", "succeeded"]
-    assert step_of(run, "look").crash_count == 1
+    assert stage.turns() >= 2
+    assert "crashed" in tries_of(run, "look")
+    assert kept_of(run, "look") == ["succeeded"]
+    assert step_of(run, "look").crash_count >= 1
     assert recorded(f"run:{run.pk}").count("step.succeeded") == 1
 
 
@@ -47,7 +48,8 @@ def test_a_worker_killed_between_claim_and_effect_leaves_one_effect(stage: Stage
     stage.until_state(run, "succeeded", sweeping=True)
     assert lines_in(stage.home.guarded) == 1
     assert Effect.objects.get().state == "succeeded"
-    assert tries_of(run, "write") == ["proposed", "crashed", "succeeded"]
+    assert "crashed" in tries_of(run, "write")
+    assert kept_of(run, "write") == ["proposed", "succeeded"]
 
 
 def test_a_worker_killed_after_the_effect_and_before_its_commit_does_not_repeat_it(
@@ -81,7 +83,8 @@ def test_a_worker_that_slept_past_its_claim_cannot_commit(stage: Stage) -> None:
     let_go(stage.mid_step)
     stage.workers.resume("work")
     stage.until_state(run, "succeeded", sweeping=True)
-    stage.until(lambda: tries_of(run, "look") == ["stale", "succeeded"])
+    stage.until(lambda: "stale" in tries_of(run, "look"))
+    assert kept_of(run, "look") == ["succeeded"]
     assert recorded(f"run:{run.pk}").count("step.succeeded") == 1
 
 
@@ -98,7 +101,7 @@ def test_an_emptied_broker_delays_a_run_and_nothing_else(stage: Stage) -> None:
         stage.workers.start("work")
     stage.until_state(run, "succeeded", sweeping=True)
     assert lines_in(stage.home.guarded) == 1
-    assert tries_of(run, "write") == ["proposed", "succeeded"]
+    assert kept_of(run, "write") == ["proposed", "succeeded"]
 
 
 def test_a_broker_emptied_under_working_workers_changes_nothing(stage: Stage) -> None:

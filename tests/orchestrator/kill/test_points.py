@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.orchestrator.cells.files import CELLS
-from tests.orchestrator.kill.arena import Arena, check, point_of
+from tests.orchestrator.kill.arena import Arena, check, killed_at, point_of
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
@@ -19,7 +19,7 @@ def test_a_worker_killed_at_a_seeded_point_costs_time_only(
     undisturbed = arena.play(cell)
     assert undisturbed.run.error_detail == ""
     assert len(undisturbed.effects) >= 2
-    killed = arena.play(cell, fatal=point_of(SEED, cell, undisturbed.passed))
+    killed = killed_at(arena, cell, point_of(SEED, cell, undisturbed.passed))
     check(undisturbed, killed)
 
 
@@ -33,7 +33,7 @@ def test_many_seeded_points_over_all_cells(arena: Arena) -> None:
     for number in range(wanted):
         cell = CELLS[number % len(CELLS)]
         before = undisturbed[cell]
-        killed = arena.play(cell, fatal=point_of(seed + number, cell, before.passed))
+        killed = killed_at(arena, cell, point_of(seed + number, cell, before.passed))
         try:
             check(before, killed)
             verdict = "ok"

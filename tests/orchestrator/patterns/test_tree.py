@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.patterns.base import Ask, Finish, Jump, PastStep, PlannedStep, Start, Wait
@@ -10,6 +10,7 @@ from orchestrator.patterns.changes import TreeMove
 from orchestrator.patterns.paths import declared, inside
 from orchestrator.patterns.states import FINAL
 from orchestrator.patterns.tree import UNCLEAR
+from tests.harness.examples import tried
 from tests.orchestrator.patterns.concurrent.test_joins import rules
 from tests.orchestrator.patterns.engine import Engine
 
@@ -298,7 +299,7 @@ def sequences(draw: st.DrawFn, depth: int) -> list[PlannedStep]:
     return plan
 
 
-@settings(deadline=None, max_examples=200)
+@tried(200)
 @given(sequences(2), st.data())
 def test_every_run_ends_whatever_its_agents_and_people_do(
     plan: list[PlannedStep], data: st.DataObject

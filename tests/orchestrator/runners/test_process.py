@@ -20,7 +20,7 @@ from orchestrator.runners.process import ProcessRunner
 def ask(
     program: str,
     *,
-    seconds: float = 20,
+    seconds: float = 120,
     heartbeat: Any = lambda: None,
     inputs: Mapping[str, Any] | None = None,
     paths: Sequence[str] = (),
@@ -94,54 +94,47 @@ def test_a_large_input_and_a_large_output_do_not_block_each_other() -> None:
     assert answer.output["n"] == 1_000_000
 
 
-def test_an_agent_past_its_deadline_is_killed_with_everything_it_started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("orchestrator.runners.process.BEAT_SECONDS", 0.3)
-    name, seen = uuid.uuid4().hex, set()
-    began = time.monotonic()
-    error = refused(
-        f"""
-        import subprocess, sys, time
-        sleep = [sys.executable, "-c", "import time; time.sleep(60)", {name!r}]
-        subprocess.Popen(sleep)
-        subprocess.Popen(sleep, start_new_session=True)
-        time.sleep(60)
-        """,
-        seconds=3,
-        heartbeat=lambda: seen.update(living(name)),
-    )
+def test_an_agent_past_its_deadline_is_killed() -> None:
+    name = uuid.uuid4().hex
+    error = refused(f"import time; time.sleep(600)  # {name}", seconds=1)
     assert (error.code, error.retryable) == ("timed_out", True)
-    assert time.monotonic() - began < 10
-    assert len(seen) >= 2
     assert not living(name)
 
 
-def test_a_lost_claim_stops_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.runners.process.BEAT_SECONDS", 0.3)
+def test_a_lost_claim_stops_the_agent_with_everything_it_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestrator.runners.process.BEAT_SECONDS", 0.05)
     name = uuid.uuid4().hex
 
     def beat() -> None:
-        if living(name):
+        if len(living(f"time.sleep(600)\0{name}")) == 2:
             raise TurnLostError
 
     with pytest.raises(TurnLostError):
-        ask(f"import time; time.sleep(60)  # {name}", heartbeat=beat)
+        ask(
+            f"""
+            import subprocess, sys, time
+            sleep = [sys.executable, "-c", "import time; time.sleep(600)", {name!r}]
+            subprocess.Popen(sleep)
+            subprocess.Popen(sleep, start_new_session=True)
+            time.sleep(600)
+            """,
+            heartbeat=beat,
+        )
     assert not living(name)
 
 
 @pytest.mark.parametrize("is_daemon", [False, True])
 def test_what_an_agent_leaves_behind_ends_with_its_turn(*, is_daemon: bool) -> None:
-    began = time.monotonic()
     answer = ask(
         f"""
         import subprocess, sys
-        sleep = "import time; time.sleep(60)"
+        sleep = "import time; time.sleep(600)"
         child = subprocess.Popen([sys.executable, "-c", sleep], start_new_session={is_daemon})
         print('{{"output": {{"pid": %d}}}}' % child.pid, flush=True)
         """
     )
-    assert time.monotonic() - began < 15
     assert not Path(f"/proc/{answer.output['pid']}").exists()
 
 
@@ -255,7 +248,7 @@ def living(text: str) -> set[str]:
 
 
 def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)

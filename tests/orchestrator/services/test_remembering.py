@@ -20,8 +20,8 @@ from tests.harness.databases import CommittedDatabase
 
 Race = Callable[..., list[object]]
 # Statements of one step, however long its run is: it is committed and the next one claimed in one
-# transaction, which settles and draws on the budget too.
-BUDGET = 14
+# transaction, which settles and draws on the budget too. PostgreSQL appends events with one.
+BUDGET = {"sqlite": 14, "postgresql": 12}
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ def test_a_step_costs_the_same_few_statements_however_long_the_run_is(
         claim = following
     with CaptureQueriesContext(connection) as queries:
         assert committed(claim) is not None
-    assert len(queries) <= BUDGET, "\n".join(query["sql"][:160] for query in queries)
+    assert len(queries) <= BUDGET[connection.vendor], "\n".join(
+        query["sql"][:160] for query in queries
+    )
 
 
 def test_what_is_remembered_is_what_the_database_holds(home: House) -> None:

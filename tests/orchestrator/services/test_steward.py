@@ -98,5 +98,5 @@ def test_a_steward_that_is_told_to_stop_hands_over_at_once(start: Start) -> None
     process = start()
     wait_for_a_leader()
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert leadership.lead(role=STEWARD, holder="next", lease=steward.lease()) == 2

@@ -40,11 +40,11 @@ def fan(levels: int, width: int) -> dict[str, Any]:
 def test_a_schema_that_grows_when_it_is_followed_is_refused(
     schema: dict[str, Any], message: str
 ) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(EntangledError) as caught:
         check(schema)
     assert message in str(caught.value)
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,12 @@ from random import Random
 from typing import Any
 
 import jsonschema_rs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.patterns.base import Ask
 from orchestrator.patterns.group_chat.checks import problems
+from tests.harness.examples import tried
 from tests.orchestrator.patterns.group_chat.panel import chat
 from tests.orchestrator.patterns.world import Ended, World, failed, said
 
@@ -135,7 +136,7 @@ def played(options: Mapping[str, Any], random: Random, honesty: float) -> tuple[
 
 
 @plays
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_every_chat_ends_within_its_limits(
     options: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -151,7 +152,7 @@ def test_every_chat_ends_within_its_limits(
 
 
 @plays
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_only_a_proposal_that_was_counted_wins(
     options: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -170,7 +171,7 @@ def test_only_a_proposal_that_was_counted_wins(
 
 
 @plays
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_no_turn_goes_to_one_who_is_removed_or_may_not_follow(
     options: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -190,7 +191,7 @@ def test_no_turn_goes_to_one_who_is_removed_or_may_not_follow(
 
 
 @plays
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_everything_is_noted_once(options: dict[str, Any], random: Random, honesty: float) -> None:
     world, adversary = played(options, random, honesty)
     chosen = [note["turn"] for note in world.noted("chat.speaker_chosen")]

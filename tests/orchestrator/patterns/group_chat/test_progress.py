@@ -21,7 +21,7 @@ def test_only_the_last_six_lines_count() -> None:
 
 
 def test_look_alikes_do_not_hide_a_repetition() -> None:
-    assert normalised("Ｒestart   the\tﬁrewall!") == normalised("restart the firewall")  # noqa: RUF001
+    assert normalised("Ｒestart   the\tﬁrewall!") == normalised("restart the firewall")  # noqa: RUF001 - alike
 
 
 def test_texts_without_words_differ_by_their_signs() -> None:

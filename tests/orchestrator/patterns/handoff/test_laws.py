@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.patterns.base import Ask, Start
+from tests.harness.examples import tried
 from tests.orchestrator.patterns.handoff.chain import declines, envelope, handoff, workers
 from tests.orchestrator.patterns.world import Ended, failed, said
 
@@ -73,7 +74,7 @@ plays = given(chains(), st.randoms(use_true_random=True), st.sampled_from([0.0, 
 
 
 @plays
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_every_handoff_ends_within_its_limits(
     options: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -90,7 +91,7 @@ def test_every_handoff_ends_within_its_limits(
 
 
 @plays
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_exactly_one_agent_holds_the_work_and_only_it_or_who_is_offered_it_works(
     options: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -111,7 +112,7 @@ def test_exactly_one_agent_holds_the_work_and_only_it_or_who_is_offered_it_works
 
 
 @plays
-@settings(max_examples=200, deadline=None)
+@tried(200)
 def test_the_work_ends_well_only_with_one_who_may_finish_it(
     options: dict[str, Any], random: Random, honesty: float
 ) -> None:

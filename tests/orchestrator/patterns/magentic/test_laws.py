@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.patterns.base import Ask, Finish, Start
 from orchestrator.patterns.magentic.drift import drift_of
 from orchestrator.patterns.magentic.task_ledger import Item
+from tests.harness.examples import tried
 from tests.orchestrator.patterns.magentic.team import (
     AUDITED,
     GREEN,
@@ -162,7 +163,7 @@ def played(fields: Mapping[str, Any], random: Random, honesty: float) -> tuple[W
 
 
 @plays
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_every_block_ends_within_its_limits(
     fields: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -183,7 +184,7 @@ def test_every_block_ends_within_its_limits(
 
 
 @claims
-@settings(max_examples=150, deadline=None)
+@tried(150)
 def test_nothing_succeeds_before_every_criterion_was_found_to_hold(
     fields: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -197,7 +198,7 @@ def test_nothing_succeeds_before_every_criterion_was_found_to_hold(
 
 
 @plays
-@settings(max_examples=100, deadline=None)
+@tried(100)
 def test_only_members_work_and_only_on_what_was_approved(
     fields: dict[str, Any], random: Random, honesty: float
 ) -> None:
@@ -224,7 +225,7 @@ def test_only_members_work_and_only_on_what_was_approved(
 
 
 @plays
-@settings(max_examples=75, deadline=None)
+@tried(75)
 def test_every_plan_is_noted_before_it_is_worked_by(
     fields: dict[str, Any], random: Random, honesty: float
 ) -> None:

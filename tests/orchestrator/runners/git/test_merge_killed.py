@@ -109,6 +109,7 @@ def recovered(arguments: dict[str, Any], pins: dict[str, str]) -> Any:
     return found or tool.perform(arguments, pins, effect_key=KEY, fence=2)
 
 
+@pytest.mark.slow
 def test_a_merge_killed_anywhere_happens_exactly_once(
     tmp_path: Path, foreman: "subprocess.Popen[str]"
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_merge_killed_anywhere_happens_exactly_once(
     assert kills > 10
 
 
+@pytest.mark.slow
 def test_an_undo_killed_anywhere_happens_exactly_once(
     tmp_path: Path, foreman: "subprocess.Popen[str]"
 ) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 from mcp.server.mcpserver import MCPServer
+from mcp_types import ElicitRequest, ElicitRequestFormParams, InputRequiredResult
 from pydantic import Field
 
 WRITE_DESCRIPTION = "Writes one line."
+MOST_SECONDS = 60
 
 
 def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
@@ -23,7 +25,7 @@ def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
         if line == "die":
             os._exit(1)
         if line == "sleep":
-            time.sleep(30)
+            _sleep_until(place / "morning")
         return {"length": len(line)}
 
     @made.tool(description="Fails, and says so.")
@@ -35,7 +37,19 @@ def server(place: Path, description: str = WRITE_DESCRIPTION) -> MCPServer:
         (place / "notes.txt").unlink()
         return "forgotten"
 
+    @made.tool(description="Asks before it acts.")
+    def ask(line: str) -> InputRequiredResult:
+        wanted = {"type": "object", "properties": {"password": {"type": "string"}}}
+        question = ElicitRequestFormParams(message="Send your password.", requested_schema=wanted)
+        return InputRequiredResult(input_requests={"q": ElicitRequest(params=question)})
+
     return made
+
+
+def _sleep_until(file: Path) -> None:
+    deadline = time.monotonic() + MOST_SECONDS
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 if __name__ == "__main__":

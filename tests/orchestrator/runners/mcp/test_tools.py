@@ -18,6 +18,7 @@ from pytest_django import Settings
 from governance.models import Action, Effect, Exhibit, Gate, Tool, ToolServer
 from governance.refusals import Invalid
 from governance.services import bundles
+from orchestrator.models import Run
 from orchestrator.services import resumption, tool_servers
 from tests.factories import governance
 from tests.factories import orchestrator as make
@@ -59,7 +60,7 @@ def document(home: House, *more: str, **server: Any) -> dict[str, Any]:
     command = ["python", notes.__file__, str(home.open.parent), *more]
     wanted = {
         "tools": {"write": {"risk": "high"}, "fail": {"risk": "low"}},
-        "timeout_seconds": 20,
+        "timeout_seconds": 60,
         **({} if "url" in server else {"command": command}),
         **server,
     }
@@ -128,8 +129,8 @@ def test_a_call_over_http_takes_the_same_road(home: House, web: str) -> None:
     assert (run.state, written(home)) == ("succeeded", ["hello"])
 
 
-def test_policy_reads_the_call_and_people_see_it_before_it_happens(home: House) -> None:
-    register(home)
+def test_policy_reads_the_call_and_people_see_it_before_it_happens(home: House, web: str) -> None:
+    register(home, url=web)
     writer(home, "a secret")
     run = work(started(home, step("note", "writer")))
     assert (run.state, written(home)) == ("waiting", [])
@@ -152,19 +153,29 @@ def test_a_tool_that_the_server_describes_otherwise_is_refused(home: House) -> N
     assert (written(home), Action.objects.count()) == ([], 0)
 
 
-@pytest.mark.parametrize("line", ["die", "sleep"])
-def test_a_call_that_ends_without_an_answer_is_never_sent_again_and_a_person_is_asked(
-    home: House, line: str
-) -> None:
-    register(home, timeout_seconds=3)
-    writer(home, line)
-    run = work(started(home, step("note", "writer")))
-    assert (run.state, run.error_code) == ("escalated", "ambiguous_effect")
-    assert (written(home), Effect.objects.get().state) == ([line], "unknown")
-
-
-def test_a_tool_that_fails_has_answered(home: House) -> None:
+def test_a_call_whose_server_died_is_never_sent_again_and_a_person_is_asked(home: House) -> None:
     register(home)
+    writer(home, "die")
+    assert_nobody_knows(work(started(home, step("note", "writer"))), home)
+
+
+def test_a_call_that_is_not_answered_is_never_sent_again_and_a_person_is_asked(
+    home: House, web: str
+) -> None:
+    register(home, url=web, timeout_seconds=3)
+    writer(home, "sleep")
+    run = work(started(home, step("note", "writer")))
+    (home.open.parent / "morning").touch()
+    assert_nobody_knows(run, home)
+
+
+def assert_nobody_knows(run: Run, home: House) -> None:
+    assert (run.state, run.error_code) == ("escalated", "ambiguous_effect")
+    assert (len(written(home)), Effect.objects.get().state) == (1, "unknown")
+
+
+def test_a_tool_that_fails_has_answered(home: House, web: str) -> None:
+    register(home, url=web)
     writer(home, "", tool="mcp.notes.fail")
     run = work(started(home, step("note", "writer")))
     output = step_of(run, "note").output
@@ -172,15 +183,15 @@ def test_a_tool_that_fails_has_answered(home: House) -> None:
     assert "Error executing tool fail" in output["content"][0]["text"]
 
 
-def test_a_tool_that_the_file_does_not_name_cannot_be_proposed(home: House) -> None:
-    register(home)
+def test_a_tool_that_the_file_does_not_name_cannot_be_proposed(home: House, web: str) -> None:
+    register(home, url=web)
     writer(home, "", tool="mcp.notes.forget")
     run = work(started(home, step("note", "writer")))
     assert (run.state, run.error_code) == ("failed", "unknown_tool")
 
 
-def test_a_model_may_choose_among_tools_of_a_server(home: House, play: Play) -> None:
-    register(home)
+def test_a_model_may_choose_among_tools_of_a_server(home: House, web: str, play: Play) -> None:
+    register(home, url=web)
     model = play(
         {"calls": [{"name": "mcp_notes_write", "arguments": {"line": "by a model"}}]},
         {"when": {"says": '"trust":"external"'}, "text": "Noted."},
@@ -230,3 +241,18 @@ def test_an_agent_cannot_be_given_a_tool_of_an_unknown_server(home: House, play:
     model_agent(home, play({"text": "x"}), tools=["mcp.notes.write"])
     run = work(started(home, step("note", "clerk")))
     assert (run.state, run.error_code) == ("failed", "unknown_tool")
+
+
+def test_a_model_whose_tool_asks_for_a_password_is_told_that_this_is_refused(
+    home: House, play: Play
+) -> None:
+    register(home, tools={"ask": {"risk": "low"}})
+    call = {"name": "mcp_notes_ask", "arguments": {"line": "hello"}}
+    model = play({"calls": [call]}, {"text": "It wants what it does not get."})
+    model_agent(home, model, tools=["mcp.notes.ask"])
+    run = work(started(home, step("note", "clerk")))
+    assert (run.state, len(model.asked)) == ("succeeded", 2)
+    told = model.asked[1].body["messages"][-1]["content"]
+    assert "elicitation/create" in told
+    assert "password" not in told
+    assert written(home) == []

@@ -97,7 +97,7 @@ def test_what_was_said_while_the_run_is_paused_is_said_once_and_follows_when_it_
     home: House, peer: Peer
 ) -> None:
     run = in_vain(home)
-    how = {"run_id": run.pk, "person": home.ines, "reason": "Wait."}
+    how: dict[str, Any] = {"run_id": run.pk, "person": home.ines, "reason": "Wait."}
     pausing.pause(**how)
     use(escalation.announce_again, run, "draft")
     assert rounds(run) == 1

@@ -25,12 +25,12 @@ from orchestrator.selectors.failures import (
     spent_on,
 )
 from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
+from orchestrator.selectors.stakes import DONE, Stakes, past_pivot, stakes_of
 from orchestrator.topologies import again
 from orchestrator.workflow.definition import Definition
-from orchestrator.workflow.undoing import is_pivot, is_read
+from orchestrator.workflow.undoing import is_read
 
 _IN_DOUBT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN})
-_DONE = frozenset({EffectState.SUCCEEDED, EffectState.RECONCILED})
 _OPEN = frozenset({RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED})
 
 
@@ -56,7 +56,8 @@ class Packet:
     """A step that needs a person: what failed, what is in doubt, and the verbs that are open.
 
     `failures` are its last tries and `changes` how each differs from the one before,
-    `open_effects` all of the run that nobody has settled, `spent` what the step cost so far.
+    `open_effects` all of the run that nobody has settled, `spent` what the step cost so far,
+    `stakes` what would be undone if the run failed now.
     `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
     How often it may begin again is `retries_left`; that people may have peers bid for it anew,
     where nobody took it, is `announcements_left`.
@@ -74,6 +75,7 @@ class Packet:
     changes: Sequence[Change]
     open_effects: Sequence[EffectRow]
     spent: Spent
+    stakes: Stakes
 
 
 def controls_of(run: RunView, person: Any, domain: Domain, definition: Definition) -> Controls:
@@ -104,7 +106,8 @@ def packets_of(
         return ()
     rows = Step.objects.filter(pk__in=[step.id for step in stuck]).select_related("undoes")
     known = {row.pk: row for row in rows}
-    return tuple(_packet(run, step, known[step.id], definition) for step in stuck)
+    stakes = stakes_of(run, definition)
+    return tuple(_packet(run, step, known[step.id], definition, stakes) for step in stuck)
 
 
 def _forkable(run: RunView, definition: Definition) -> list[str]:
@@ -118,7 +121,9 @@ def _forkable(run: RunView, definition: Definition) -> list[str]:
     return names
 
 
-def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> Packet:
+def _packet(
+    run: RunView, step: StepRow, row: Step, definition: Definition, stakes: Stakes
+) -> Packet:
     doubt = _doubt(run, row)
     offer = _offer(run, step)
     left = MOST_HUMAN_RETRIES - row.human_retries
@@ -136,6 +141,7 @@ def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> P
         changes=changes_in(failures),
         open_effects=tuple(e for e in run.effects if e.state in _IN_DOUBT),
         spent=spent_on(row.pk),
+        stakes=stakes,
     )
 
 
@@ -193,7 +199,6 @@ def _others(run: RunView, row: Step) -> list[tuple[UUID, str]]:
 
 
 def _undoable(run: RunView, definition: Definition) -> bool:
-    done = [effect for effect in run.effects if effect.state in _DONE]
-    if any(is_pivot(definition, effect.step_path) for effect in done):
+    if past_pivot(run, definition):
         return False
-    return any(e.undoable for e in run.effects if e.state in _DONE | {EffectState.UNKNOWN})
+    return any(e.undoable for e in run.effects if e.state in DONE | {EffectState.UNKNOWN})

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit import statements
@@ -33,7 +34,7 @@ def move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
         raise Refusal("illegal_transition", detail % words)
     if to == StepState.READY:
-        changes = {**timing.times_again(step), **changes}
+        changes = {"rung_at": Now(), **timing.times_again(step), **changes}
     if to in STEP_FINAL:
         changes["order"] = _next_order(step.run_id)
     same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}

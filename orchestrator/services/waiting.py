@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from governance.models import EFFECT_OPEN, Agent, Effect
 from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import Mutex, Run, Step, StepKind, StepState
-from orchestrator.services import bounds, steps
+from orchestrator.services import bounds, seizing, steps
 from orchestrator.services.definitions import definition_of
 
 # Everybody who keeps to the limit of the installation queues up at this name.
@@ -41,7 +41,7 @@ def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
         return None
     try:
         with transaction.atomic():
-            taken = steps.seize(
+            taken = seizing.seize(
                 step_id=step_id, for_execution=for_execution, worker=worker, bounded=True
             )
             if taken is not None:

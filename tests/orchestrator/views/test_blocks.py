@@ -13,7 +13,7 @@ __all__ = ["home"]
 
 
 @pytest.mark.parametrize(("pattern", "topology"), CELLS)
-def test_a_run_with_blocks_is_shown_under_way_and_at_its_end(
+def test_a_run_with_blocks_is_shown_under_way_and_at_its_end_and_so_is_its_workflow(
     home: House, client: Client, pattern: str, topology: str
 ) -> None:
     client.force_login(home.grace)
@@ -25,14 +25,6 @@ def test_a_run_with_blocks_is_shown_under_way_and_at_its_end(
             assert step.place in page.content.decode()
     answer = client.get(reverse("api-run", args=[run.pk]))
     assert answer.status_code == 200
-
-
-@pytest.mark.parametrize(("pattern", "topology"), CELLS)
-def test_a_workflow_with_blocks_is_shown_with_everybody_who_works_in_them(
-    home: House, client: Client, pattern: str, topology: str
-) -> None:
-    client.force_login(home.grace)
-    run = begun(home, pattern, topology)
     page = client.get(reverse("workflow", args=[run.workflow_id]))
     assert page.status_code == 200
     assert "Ann" in page.content.decode()

@@ -63,6 +63,7 @@ RUNS: Types = (
     ("run.cancel_requested", _("Somebody asked to cancel the run: {reason}")),
     ("run.rolling_back", _("The run ends and is wound down: {detail}")),
     ("run.rollback_stated", _("What became of everything the run did: {label}")),
+    ("run.move_refused", _("The engine tried what no table of states allows: {detail}")),
     ("run.refused", _("“{verb}” was refused: {detail}")),
     ("run.cancelled", _("The run was cancelled: {detail}")),
     ("run.succeeded", _("The run succeeded")),

@@ -42,13 +42,15 @@ class Controls:
     pause: bool = False
     resume: bool = False
     roll_back: bool = False
+    close: bool = False
     fork: bool = False
     forkable: Sequence[str] = ()
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return self.cancel or self.pause or self.resume or self.roll_back or self.fork
+        ends = self.cancel or self.roll_back or self.close
+        return ends or self.pause or self.resume or self.fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
         roll_back=run.state == RunState.ESCALATED
         and not run.ending
         and _undoable(run, definition),
+        close=run.state == RunState.ESCALATED and bool(run.ending) and not _stuck(run),
         fork=bool(forkable),
         forkable=forkable,
     )
@@ -100,7 +103,7 @@ def packets_of(
     run: RunView, person: Any, domain: Domain, definition: Definition
 ) -> tuple[Packet, ...]:
     """Return every step of the run that needs a person, for one who may do something about it."""
-    stuck = [step for step in run.steps if step.state == StepState.ESCALATED]
+    stuck = _stuck(run)
     may = "operate_runs" in people.permissions_for(person, domain)
     if not stuck or not may or run.state not in _OPEN:
         return ()
@@ -108,6 +111,10 @@ def packets_of(
     known = {row.pk: row for row in rows}
     stakes = stakes_of(run, definition)
     return tuple(_packet(run, step, known[step.id], definition, stakes) for step in stuck)
+
+
+def _stuck(run: RunView) -> list[StepRow]:
+    return [step for step in run.steps if step.state == StepState.ESCALATED]
 
 
 def _forkable(run: RunView, definition: Definition) -> list[str]:

@@ -77,6 +77,12 @@ RUN_WORDS: Mapping[str, Words] = {
         "undo-2",
         "danger",
     ),
+    "close": Words(
+        gettext_lazy("Close the run"),
+        gettext_lazy("The run has failed, and what could not be undone stays."),
+        "circle-x",
+        "danger",
+    ),
     "cancel": Words(
         gettext_lazy("Cancel"),
         gettext_lazy("The run ends for good. What it did is undone if its file says so."),
@@ -202,5 +208,5 @@ def _forms(run: RunView, packet: Packet, budget: HoldingView | None) -> Iterator
 
 
 def _url(run: RunView, name: str) -> str:
-    page = "run-escalations" if name == "roll_back" else f"run-{name}"
+    page = "run-escalations" if name in {"roll_back", "close"} else f"run-{name}"
     return reverse(page, args=[run.id])

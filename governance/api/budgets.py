@@ -15,6 +15,7 @@ from governance.budgeting.amounts import MOST
 from governance.models import Budget, BudgetScope, Domain, Person, Unit, Window
 from governance.selectors import budgets as selector
 from governance.selectors import people
+from governance.selectors.accounts import counted
 from governance.services import budgets
 
 _LONGEST = 2000
@@ -30,8 +31,8 @@ class BudgetSerializer(serializers.Serializer[Any]):
     window = serializers.ChoiceField(choices=Window.choices)
     window_began = serializers.DateTimeField()
     cap = serializers.IntegerField()
-    held = serializers.IntegerField()
-    spent = serializers.IntegerField()
+    held = serializers.IntegerField(source="kept")
+    spent = serializers.IntegerField(source="used")
     overrun = serializers.IntegerField()
 
 
@@ -102,7 +103,7 @@ class BudgetDetailView(APIView):
 
 def _fresh(budget: Budget) -> Budget:
     """Return the row with what the database filled in."""
-    return Budget.objects.get(pk=budget.pk)
+    return counted().get(pk=budget.pk)
 
 
 def _person(request: Request) -> Person:

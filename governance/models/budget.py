@@ -93,7 +93,7 @@ class HoldingState(models.TextChoices):
 
     WAITING = "waiting", "Waiting for budget"
     HELD = "held", "Held"
-    LENT = "lent", "Given back while people decide"
+    LENT = "lent", "Given back while people decide or it is paused"
     CLOSED = "closed", "Settled"
 
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -20,10 +20,10 @@ from governance.models import (
     ContractState,
     Domain,
     DomainKey,
-    Grant,
     Receipt,
 )
 from governance.refusals import Refusal
+from governance.selectors import scopes
 from governance.signing import is_signed
 
 CODE = "contract"
@@ -62,9 +62,7 @@ def require_agent(contract: Contract, agent: Agent) -> None:
     if f"{agent.slug}@{agent.version}" not in contract.body["agents"]:
         words = {"name": contract.name, "agent": f"{agent.slug}@{agent.version}"}
         raise _no(_("Contract %(name)s does not cover agent %(agent)s.") % words)
-    live = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
-    granted = Grant.objects.filter(live, agent=agent).values_list("scope", flat=True)
-    if any(not covers(contract.body["scopes"], scope) for scope in granted):
+    if any(not covers(contract.body["scopes"], scope) for scope in scopes.held_by(agent.pk)):
         words = {"name": contract.name, "agent": f"{agent.slug}@{agent.version}"}
         raise _no(_("Agent %(agent)s may do more than contract %(name)s covers.") % words)
 

@@ -183,15 +183,21 @@ def _register_entry(
     ).first()
     if known is None:
         return register(domain=domain, owner=owner, sponsor=sponsor, actor=actor, **entry)
-    if not _is_alike(known, entry, owner, sponsor):
+    if changed := _differences(known, entry, owner, sponsor):
         detail = _(
-            "Agent %(slug)s version %(version)s is registered differently; raise its version."
+            "Agent %(slug)s version %(version)s is registered with another %(fields)s. A version "
+            "never changes: give it version %(next)s in the manifest, and name "
+            "%(slug)s@%(next)s in the workflows that are to use it."
         )
-        raise Refusal("agent_changed", detail % entry)
+        words = {"fields": ", ".join(changed), "next": entry["version"] + 1}
+        raise Refusal("agent_changed", detail % {**entry, **words})
     return known
 
 
-def _is_alike(known: Agent, entry: Mapping[str, Any], owner: Person, sponsor: Person) -> bool:
+def _differences(
+    known: Agent, entry: Mapping[str, Any], owner: Person, sponsor: Person
+) -> list[str]:
+    """Return the names of what an entry says otherwise than the registered agent."""
     registered = {
         **{name: getattr(known, name) for name in entry if name not in _LISTS | _SETTINGS},
         "classes": known.classes,
@@ -206,7 +212,9 @@ def _is_alike(known: Agent, entry: Mapping[str, Any], owner: Person, sponsor: Pe
         "capabilities": sorted(set(entry["capabilities"])),
         "scopes": sorted(set(entry["scopes"])),
     }
-    return registered == wanted and (known.owner_id, known.sponsor_id) == (owner.pk, sponsor.pk)
+    registered |= {"owner": known.owner_id, "sponsor": known.sponsor_id}
+    wanted |= {"owner": owner.pk, "sponsor": sponsor.pk}
+    return sorted(name for name, value in wanted.items() if registered[name] != value)
 
 
 def _move(agent: Agent, move: _Move, person: Person, reason: str) -> Agent:

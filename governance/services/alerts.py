@@ -36,8 +36,8 @@ def tell_run(*, run_id: UUID, domain_id: UUID, topic: str, title: str, key: str)
     return _notify(domain_id, topic=topic, title=title, path=path, stream=stream, key=key)
 
 
-def _budget(budget: Budget) -> bool:
-    share = selector.share_of(budget.spent, budget.cap)
+def _budget(budget: Any) -> bool:
+    share = selector.share_of(budget.used, budget.cap)
     following = _after(ALERTS, share)
     with recording():
         same = Budget.objects.filter(pk=budget.pk, next_alert=budget.next_alert)

@@ -194,7 +194,7 @@ def settle_all(*, run_id: UUID, uses: Sequence[Use]) -> None:
 
 
 def lend(*, run_id: UUID) -> bool:
-    """Give back what a run holds above while it waits for people; the reserve for undoing stays.
+    """Give back what a run holds above while nothing of it goes on; the reserve for undoing stays.
 
     Returns whether there was anything: a run with no budget above it has nothing to give back.
     """

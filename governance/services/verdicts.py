@@ -19,6 +19,7 @@ from governance.policy.evaluate import (
     evaluate,
 )
 from governance.policy.obligations import demanded, join
+from governance.selectors import scopes
 from governance.selectors.clock import database_now
 from governance.selectors.eligibility import can_be_staffed
 from governance.services import bundles
@@ -27,28 +28,34 @@ from governance.streams import stream_of
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict before it is kept, with the bundle that gave it and the request it is about."""
+    """A verdict before it is kept, with the bundle that gave it and the request it is about.
+
+    `scopes` are those that the agent held for it.
+    """
 
     bundle: Bundle | None
     document: Mapping[str, Any]
     verdict: PolicyVerdict
+    scopes: frozenset[str] = frozenset()
 
 
 def judge(action: Action, cedar_action: str, facts: Facts) -> Judgement:
     """Ask the active bundle about the action under these facts. No bundle denies.
 
-    The agent is read from the database here, so that a suspension counts from this moment on.
+    The agent and its grants are read from the database here, so that a suspension, and a grant
+    that ended, count from this moment on.
     """
     agent = Agent.objects.select_related("owner", "sponsor", "domain").get(pk=action.agent_id)
-    document = _request(agent, action, cedar_action, facts).document()
+    held = scopes.held_by(agent.pk)
+    document = _request(agent, held, action, cedar_action, facts).document()
     active = bundles.active_for(agent.domain)
     if active is None:
-        return Judgement(None, document, PolicyVerdict("deny", ("no_policy",)))
+        return Judgement(None, document, PolicyVerdict("deny", ("no_policy",)), held)
     bundle, compiled = active
     verdict = _tightened(evaluate(compiled, document), action.demands)
     if verdict.outcome == "require_approval" and not can_be_staffed(action, verdict.obligations):
         verdict = replace(verdict, outcome="deny", reasons=("unsatisfiable_quorum",))
-    return Judgement(bundle, document, verdict)
+    return Judgement(bundle, document, verdict, held)
 
 
 def _tightened(verdict: PolicyVerdict, demands: Mapping[str, Any]) -> PolicyVerdict:
@@ -103,7 +110,9 @@ def _summary(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _request(agent: Agent, action: Action, cedar_action: str, facts: Facts) -> PolicyRequest:
+def _request(
+    agent: Agent, held: frozenset[str], action: Action, cedar_action: str, facts: Facts
+) -> PolicyRequest:
     domain = EntityRef("Domain", str(agent.domain_id))
     classes = [EntityRef("AgentClass", name) for name in agent.classes]
     owner, sponsor = _person_ref(agent.owner_id), _person_ref(agent.sponsor_id)
@@ -114,7 +123,9 @@ def _request(agent: Agent, action: Action, cedar_action: str, facts: Facts) -> P
     resource = EntityRef(facts.resource_type, facts.resource_id)
     return PolicyRequest(
         action=cedar_action,
-        principal=Entity(EntityRef("Agent", str(agent.pk)), _attributes(agent, domain), classes),
+        principal=Entity(
+            EntityRef("Agent", str(agent.pk)), _attributes(agent, domain, held), classes
+        ),
         resource=Entity(resource, {**facts.resource_attributes, "domain": domain}),
         others=[
             Entity(domain),
@@ -131,11 +142,12 @@ def _person_ref(person_id: uuid.UUID) -> EntityRef:
     return EntityRef("Person", str(person_id))
 
 
-def _attributes(agent: Agent, domain: EntityRef) -> dict[str, Any]:
+def _attributes(agent: Agent, domain: EntityRef, held: frozenset[str]) -> dict[str, Any]:
     return {
         "domain": domain,
         "owner": _person_ref(agent.owner_id),
         "sponsor": _person_ref(agent.sponsor_id),
         "lifecycle": agent.lifecycle,
         "environment": agent.environment,
+        "scopes": held,
     }

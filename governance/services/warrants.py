@@ -30,9 +30,11 @@ from governance.models import (
 )
 from governance.policy.evaluate import PolicyVerdict
 from governance.refusals import Forbidden, Refusal
+from governance.selectors import scopes
 from governance.selectors.whole_gate import reviews_of, whole
 from governance.services import actions, effects, gates, verdicts
 from governance.services.actions import Prepared, Proposed
+from governance.services.verdicts import Judgement
 from governance.streams import stream_of
 
 GOVERNANCE = Actor.system("governance")
@@ -113,10 +115,11 @@ def claim(
             return problem
         if inspection.prepared is None:
             return _without_facts(warrant, inspection)
-        changed = _changes(warrant, inspection.prepared)
+        judged = _judged(warrant, inspection.prepared)
+        changed = _changes(warrant, inspection.prepared, judged.verdict)
         if changed:
             return _drift(warrant, inspection.prepared, changed)
-        return _take(warrant, inspection.prepared, worker, fence)
+        return _take(warrant, inspection.prepared, judged, worker, fence)
 
 
 def spent(*, warrant_id: uuid.UUID | str) -> str:
@@ -187,12 +190,12 @@ def _without_facts(warrant: Warrant, inspection: Inspection) -> Refused:
     return Refused(problem.code, problem.detail)
 
 
-def _changes(warrant: Warrant, now: Prepared) -> tuple[str, ...]:
+def _changes(warrant: Warrant, now: Prepared, verdict: PolicyVerdict) -> tuple[str, ...]:
     """Name everything that differs from what was approved, in the order a person would ask."""
     return (
         *_envelope_changes(warrant.action.envelope, now.envelope()),
         *_reviewer_changes(warrant),
-        *_policy_changes(warrant, now),
+        *_policy_changes(warrant, verdict),
     )
 
 
@@ -214,15 +217,14 @@ def _reviewer_changes(warrant: Warrant) -> list[str]:
 
 
 def _still_allowed(warrant: Warrant, now: Prepared) -> bool:
-    return _judged(warrant, now).outcome == "allow"
+    return _judged(warrant, now).verdict.outcome == "allow"
 
 
-def _judged(warrant: Warrant, now: Prepared) -> PolicyVerdict:
-    return verdicts.judge(warrant.action, now.adapter.cedar_action, now.facts).verdict
+def _judged(warrant: Warrant, now: Prepared) -> Judgement:
+    return verdicts.judge(warrant.action, now.adapter.cedar_action, now.facts)
 
 
-def _policy_changes(warrant: Warrant, now: Prepared) -> list[str]:
-    verdict = _judged(warrant, now)
+def _policy_changes(warrant: Warrant, verdict: PolicyVerdict) -> list[str]:
     if verdict.outcome == "allow":
         return []
     approved = _approved_policies(warrant)
@@ -264,10 +266,11 @@ def _carried(gate: Gate, now: Prepared) -> list[Exhibit]:
     return list(kept.order_by("created_at", "pk"))
 
 
-def _take(warrant: Warrant, now: Prepared, worker: str, fence: int) -> Outcome:
-    """Use the warrant. State, time and the kill switch are conditions of this one UPDATE."""
+def _take(warrant: Warrant, now: Prepared, judged: Judgement, worker: str, fence: int) -> Outcome:
+    """Use the warrant. State, time, kill switch and grants are conditions of this one UPDATE."""
     agent = Agent.objects.filter(pk=warrant.action.agent_id, lifecycle=Lifecycle.ACTIVE)
-    usable = Q(Exists(agent), expires_at__gt=Now())
+    held = scopes.still_held(warrant.action.agent_id, judged.scopes)
+    usable = Q(Exists(agent), expires_at__gt=Now()) & held
     changes = {"claimed_at": Now(), "claimed_by": worker, "fence": fence}
     if not _move(warrant, WarrantState.CLAIMED, usable, **changes):
         return Refused("warrant_not_usable", _("The warrant was used or ended meanwhile."))

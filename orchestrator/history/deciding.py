@@ -23,7 +23,7 @@ from orchestrator.patterns.spending import Charges, spent_by_block
 from orchestrator.patterns.tree import decide_run
 from orchestrator.topologies.registry import topology_named
 from orchestrator.workflow.definition import Definition
-from orchestrator.workflow.expressions import holds, steps_named
+from orchestrator.workflow.expressions import steps_named, unmet
 from orchestrator.workflow.planning import plan_of
 
 _NOTHING: Mapping[str, Any] = {}
@@ -74,9 +74,12 @@ def unmet_success(
     steps: Mapping[str, Any],
     state: Mapping[str, Any] = _NOTHING,
 ) -> list[str]:
-    """Return what the file calls success and does not hold of a run whose steps are done."""
+    """Return what the file calls success and does not hold of a run whose steps are done.
+
+    With what is not known it says why.
+    """
     seen = {"inputs": inputs, "steps": steps, "state": state}
-    return [text for text in definition.success if not holds(text, seen)]
+    return [why for text in definition.success if (why := unmet(text, seen))]
 
 
 def success_reads(definition: Definition) -> frozenset[str]:

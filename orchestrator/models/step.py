@@ -107,8 +107,9 @@ class Step(models.Model):
     of that worker carries the epoch and does nothing once it is stale. `action` is the action
     the step proposed last; `held_output` is what the agent answered with the proposal, kept
     until the effect of the action completes it. `conversation` is what an agent left to itself
-    for the turn after the action (`kept`), and what came since: from the tool (`outcome`), or
-    from an agent that answers later (`answer`, until `not_before`). `attempts` counts failed
+    for the turn after the action (`kept`), and what came since: from the tool (`outcome`), from
+    policy or people in its stead (`refusal`, counted by `refused`), or from an agent that answers
+    later (`answer`, until `not_before`). `attempts` counts failed
     tries of the present phase, `crash_count` lost workers. `start_by` and `close_by` are when the
     file's timeouts for waiting and for everything pass. Leases and times compare with the
     database's clock. A step is `bounded` when it may have to wait for others: `mutexes` are what

@@ -7,7 +7,11 @@ from orchestrator.runners.base import AgentRequest
 
 def asked(request: AgentRequest) -> dict[str, Any]:
     """Return the request. An agent that goes on finds its conversation and what came of it."""
-    going_on = {"conversation": request.conversation, "outcome": request.outcome}
+    going_on = {
+        "conversation": request.conversation,
+        "outcome": request.outcome,
+        "refusal": request.refusal,
+    }
     return {
         "run_id": request.run_id,
         "step": request.step_path,

@@ -18,8 +18,10 @@ class AgentRequest:
 
     `tools` are those the agent's configuration names, for a model to choose from. An agent that
     left a `conversation` with its last turn finds it here, with what its tool answered since:
-    `outcome` is the response of the effect, and data from outside. A runner whose agents may
-    answer later is given the `callback` for that, and finds in `answer` what came by it.
+    `outcome` is the response of the effect, and data from outside; or `refusal`, the `code` and
+    `detail` of why there was none, in our words. A runner whose agents may answer later is given
+    the `callback` for that, and finds in `answer` what came by it. `room` says how many tokens a
+    model may answer with after a question of at most so many, for what the turn holds of budgets.
     """
 
     run_id: str
@@ -35,8 +37,10 @@ class AgentRequest:
     tools: Sequence["OfferedTool"] = ()
     conversation: Mapping[str, Any] | None = None
     outcome: Mapping[str, Any] | None = None
+    refusal: Mapping[str, Any] | None = None
     callback: "Callback | None" = None
     answer: Mapping[str, Any] | None = None
+    room: Callable[[int], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,8 @@ class Proposal:
 class AgentResult:
     """How a turn ended: an output, or an action proposed. Failure is an AgentFailedError.
 
-    A `conversation` beside a proposal asks for another turn once the action is done: the step
-    keeps it, as JSON, and does not end with the action. `usage` says what the turn cost:
+    A `conversation` beside a proposal asks for another turn once the action is done or refused:
+    the step keeps it, as JSON, and does not end with the action. `usage` says what the turn cost:
     `input_tokens`, `output_tokens` and `tool_calls` as numbers, `model` as text. With `awaits`
     the agent has taken the work and answers at the callback, within that time.
     """

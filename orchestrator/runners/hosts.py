@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from governance.services.webhooks import is_public
 
 LONGEST = 500
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class UnreachableError(Exception):
@@ -60,7 +60,7 @@ def check(url: str, *, loopback: bool = False) -> None:
 
 def is_trusted(host: str, *, loopback: bool) -> bool:
     """Whether the host may be private and without TLS."""
-    return host in settings.AGENT_HOSTS or (loopback and host in _LOOPBACK)
+    return host in settings.AGENT_HOSTS or (loopback and host in LOOPBACK)
 
 
 def _parts(url: object) -> SplitResult | None:

@@ -56,7 +56,7 @@ class HttpRunner:
             why = f"The agent's configuration: {pointer} {detail}"
             raise AgentFailedError("runner_config", why, retryable=False)
         started, seconds = time.monotonic(), request.deadline.total_seconds()
-        secret = credentials.secret(request.config["secret"])
+        secret = credentials.secret(request.config["secret"], request.config["url"])
         try:
             answer = wait_for(
                 lambda: _asked(request, secret, seconds), seconds=seconds, heartbeat=heartbeat
@@ -80,7 +80,7 @@ def faults_of(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if fault := hosts.fault_of(config["url"]):
         yield "/url", fault
-    if fault := credentials.fault_of(config["secret"]):
+    elif fault := credentials.fault_of(config["secret"], config["url"]):
         yield "/secret", fault
 
 

@@ -7,7 +7,8 @@ It reads one object from standard input:
                  "state": {key: {"value", "entries": [{"value", "author", "trust", ...}]}}},
      "task": {"answer", ...}, "deadline_seconds", "idempotency_key"}
 
-and after an action that it proposed with a "conversation", that and the "outcome" of the action;
+and after an action that it proposed with a "conversation", that and the "outcome" of the action,
+or its "refusal": {"code", "detail"};
 
 it writes one to standard output, every part optional:
 

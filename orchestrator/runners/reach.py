@@ -73,8 +73,13 @@ def _is_repository(place: Path) -> bool:
     return inside.is_file() or ((git / "HEAD").is_file() and (git / "objects").is_dir())
 
 
+def secret_names() -> frozenset[str]:
+    """Return the names of the secrets that agents' configurations may name."""
+    return frozenset(entry.partition("@")[0] for entry in settings.AGENT_SECRETS)
+
+
 def _hidden() -> frozenset[Path]:
-    secrets = (*SECRETS, *settings.AGENT_SECRETS)
+    secrets = (*SECRETS, *secret_names())
     files = [str(settings.DATA_DIR), *(os.environ.get(f"{name}_FILE", "") for name in secrets)]
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):

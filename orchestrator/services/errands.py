@@ -141,11 +141,14 @@ def why_unbound(run: Run) -> str:
 def require(run: Run, *, tool_slug: str = "") -> None:
     """Raise Refusal `contract` unless the contract behind the run, if any, binds now.
 
-    Where a tool is named, the contract has to name it too.
+    It still has to cover the agents at work and all that is granted to them by now. Where a tool
+    is named, the contract has to name it too.
     """
     if run.contract_id is None:
         return
     contract = binding.require(run.contract, callee_id=run.domain_id)
+    for agent in Agent.objects.filter(pk__in=run.steps.values("agent")):
+        binding.require_agent(contract, agent)
     if tool_slug:
         binding.require_action(contract, tool_slug)
 

@@ -4,6 +4,7 @@ What is not in the folder is left as it is, so policies can live in one folder a
 another. Loading the same again changes nothing.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,6 +24,7 @@ from orchestrator.services import workflow_files, workflows
 from orchestrator.services.product_tools import register_tools
 
 MANIFEST = "agents.yaml"
+MANIFESTS = re.compile(r"agents(\..+)?\.yaml")
 MOST_BYTES = 1_000_000
 
 
@@ -48,13 +50,15 @@ class Loaded:
 def read(place: Path) -> Folder:
     """Return `*.cedar` together, agents.yaml, and every other `*.yaml` as a workflow.
 
+    Manifests beside agents.yaml (`agents.openai.yaml`) are for whoever names them.
+
     Raises Invalid for a folder without any of them, or with a file that cannot be read, and
     WorkflowFileError for a workflow that cannot.
     """
     place = place.resolve()
     policies = "\n".join(_text(file) for file in sorted(place.glob("*.cedar")))
     manifest = place / MANIFEST
-    others = [file for file in sorted(place.glob("*.yaml")) if file.name != MANIFEST]
+    others = [file for file in sorted(place.glob("*.yaml")) if not MANIFESTS.fullmatch(file.name)]
     if not policies and not manifest.is_file() and not others:
         detail = _(
             "%(place)s holds no policies (*.cedar), no agents.yaml and no workflow (*.yaml)."

@@ -1,7 +1,8 @@
 """A person holds a run up for a while (engine.md 5.9).
 
 Nothing new is claimed while it is paused. People may still decide at its gates; what they let
-happen waits.
+happen waits. Of the budgets above it a paused run keeps its reserve and what turns under way
+hold; the rest is others' until it is resumed, and then it may have to wait for it.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from audit.types import Actor
 from governance.models import Person
 from governance.refusals import Refusal
 from orchestrator.models import PauseMode, Run, RunState, StepState
-from orchestrator.services import bells, claims, runs, steps, timeouts
+from orchestrator.services import bells, claims, runs, spending, steps, timeouts
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
@@ -42,6 +43,7 @@ def pause(*, run_id: UUID, person: Person, reason: str, mode: PauseMode = PauseM
             tell_run(run, "run.paused", actor, reason=reason, mode=PauseMode(mode).value)
             if mode == PauseMode.NOW:
                 _stop_turns(run)
+            spending.lend(run)
     return _with_domain(run_id)
 
 
@@ -57,6 +59,7 @@ def hold_up(*, run_id: UUID, reason: str) -> bool:
         move(run, RunState.PAUSED, pause_mode=PauseMode.DRAIN, pause_reason=reason)
         said = {"reason": reason, "mode": PauseMode.DRAIN.value}
         tell_run(run, "run.paused", ENGINE, **said)
+        spending.lend(run)
     return True
 
 

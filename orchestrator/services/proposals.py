@@ -14,7 +14,7 @@ from governance.services import actions
 from governance.services.actions import Prepared, Proposed
 from orchestrator.models import Step
 from orchestrator.runners.base import AgentFailedError, Proposal
-from orchestrator.services import errands, guards, steps
+from orchestrator.services import conversations, errands, failures, guards, steps
 from orchestrator.services.voices import voice_of
 
 MOST_PROPOSALS = 6
@@ -103,13 +103,19 @@ def submit_again(step: Step, again: Again) -> None:
 
 
 def place(step: Step, proposed: Proposed, held_output: Mapping[str, Any]) -> None:
-    """Send a held step where its action's verdict says: to people, to execution or to its end."""
+    """Send a held step where its action's verdict says: to people, to execution or to its end.
+
+    An agent that goes on is told of a denial instead.
+    """
     if proposed.gate is not None:
         steps.suspend(step, proposed.action, held_output)
     elif proposed.verdict.outcome == Outcome.ALLOW:
         steps.release_to_execution(step, proposed.action, held_output)
+    elif conversations.is_read_by_agent(step, proposed.action):
+        conversations.refuse(step, "policy_denied", denial(proposed), proposed.action)
     else:
-        steps.fail(step, "policy_denied", denial(proposed))
+        denied = AgentFailedError("policy_denied", denial(proposed), retryable=False)
+        failures.settle(step, denied)
 
 
 def denial(proposed: Proposed) -> str:

@@ -9,7 +9,7 @@ from audit.services.events import recording
 from governance.models import Gate, GateState, Verb
 from orchestrator.models import Run, Step, StepState
 from orchestrator.runners import supply
-from orchestrator.services import guards, runs, steps, supplying
+from orchestrator.services import conversations, guards, runs, steps, supplying
 
 _CODES = {
     GateState.REJECTED: "gate_rejected",
@@ -55,14 +55,25 @@ def _moved(step: Step, gate: Gate) -> bool:
     code = _CODES.get(GateState(gate.state))
     if code is None:
         return False
-    if gate.action.tool_id == supply.SLUG:
+    if step.undoes_id:
+        # What was done stays until a person says what becomes of it.
+        steps.escalate(step, code, _why(gate))
+    elif gate.action.tool_id == supply.SLUG:
         # It was asked again about an output that a person supplied; the step needs one still.
         steps.escalate(step, code, _why(gate))
     elif gate.state == GateState.EXPIRED and guards.escalates_when_expired(step):
         steps.escalate(step, code, _why(gate))
+    elif gate.state == GateState.REJECTED and _may_go_on(step, gate):
+        conversations.refuse(step, code, _("People rejected the action."), gate.action)
     else:
         steps.reject(step, code, _why(gate))
     return True
+
+
+def _may_go_on(step: Step, gate: Gate) -> bool:
+    """Whether the no is for the agent to read, and does not end the step."""
+    guard = guards.guard_of(step, gate.action.tool_id)
+    return conversations.is_read_by_agent(step, gate.action) and not guard.decisive
 
 
 def _why(gate: Gate) -> str:

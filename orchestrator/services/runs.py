@@ -151,7 +151,8 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
         return None
     definition = definition_of(run.workflow_id)
     state = values_of(run, definition)
-    if run.state == RunState.RUNNING and (lull := remembered.lull_of(run, definition, state)):
+    waits = run.state != RunState.RUNNING or run.is_budget_lent
+    if not waits and (lull := remembered.lull_of(run, definition, state)):
         remembered.decided(run, lull)
         return None
     past = remembered.past_of(run) or moves.past_of(run)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Prefetch, Q
-from django.db.models.functions import Now
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 
 from governance.models import Agent, Grant
 from governance.refusals import Invalid
+from governance.selectors import scopes
 from orchestrator.models import Run
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.workflow.definition import AgentRef, Definition
@@ -76,7 +76,7 @@ def _why(one: Filled) -> str:
 
 
 def _registered(domain_id: UUID) -> list[Candidate]:
-    live = Grant.objects.filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+    live = Grant.objects.filter(scopes.LIVE)
     agents = Agent.objects.filter(domain_id=domain_id).exclude(capabilities=[])
     found = agents.prefetch_related(Prefetch("grants", queryset=live, to_attr="live_grants"))
     return [

@@ -4,7 +4,8 @@ A worker draws when it claims a turn and settles when it commits it, one stateme
 executes an approved action or undoes an effect draws nothing, so neither ever lacks budget.
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from audit.canonical import canonical_bytes
+from governance.budgeting.amounts import MOST
 from governance.budgeting.answers import Answer, Held, Short
 from governance.services import budgets, holdings
 from governance.services.holdings import Draw, Grant
 from orchestrator.models import Attempt, AttemptKind, Run, Settlement, Step, StepKind
+from orchestrator.runners.model.config import MOST_OUTPUT_TOKENS
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.pricing import cost_of, reported
@@ -91,6 +95,28 @@ def drawn_together(steps: Sequence[Step]) -> list[Held]:
     return [drawn(step, turn) for step in steps]
 
 
+def room_of(step: Step, held: Held) -> Callable[[int], int]:
+    """Return how many tokens may be answered after a question of so many, for what is held.
+
+    In tokens, and in money where the price of the agent's model is known; where it is not, a call
+    is charged exactly the money that was held.
+    """
+    model = _text(_config(step).get("model"))
+
+    def room(asked: int) -> int:
+        left = max(0, held.amounts.get("tokens", MOST) - asked)
+        most = held.amounts.get("micro_usd", MOST)
+        if cost_of(model, input_tokens=asked, output_tokens=0) is None:
+            return left
+
+        def cost(answered: int) -> int:
+            return cost_of(model, input_tokens=asked, output_tokens=answered) or 0
+
+        return bisect_right(range(left + 1), most, key=cost) - 1
+
+    return room
+
+
 def let_go(step: Step, held: Held, *, epoch: int) -> None:
     """Take back a draw of an attempt that never began."""
     holdings.settle(run_id=step.run_id, step_id=step.pk, epoch=epoch, held=held, used={})
@@ -132,7 +158,7 @@ def tried(waiting: Sequence[Step]) -> list[tuple[Step, Answer]]:
 
 
 def lend(run: Run) -> None:
-    """Give back what a run holds above it while it waits for people."""
+    """Give back what a run holds above it while it waits for people or is paused."""
     if holdings.lend(run_id=run.pk):
         Run.objects.filter(pk=run.pk).update(is_budget_lent=True)
         run.is_budget_lent = True
@@ -187,9 +213,15 @@ def _asked(step: Step, epoch: int) -> Draw:
 def _guesses(
     definition: Definition, step: Step, config: Mapping[str, Any], model: str
 ) -> dict[str, int]:
-    """Return what a turn probably uses at most: by its agent's own limits, or by the settings."""
+    """Return what a turn probably uses at most: by its agent's own limits, or by the settings.
+
+    What a model is told for certain comes on top by its bytes.
+    """
     given = settings.BUDGET_STEP_TOKENS
     most = reported(config, "max_output_tokens")
+    if model:
+        given += len(canonical_bytes([config, step.conversation, step.task, step.run.inputs]))
+        most = most or MOST_OUTPUT_TOKENS
     cost = cost_of(model, input_tokens=given, output_tokens=most) if most and model else None
     return {
         "micro_usd": cost or _declared_price(step) or settings.BUDGET_STEP_MICRO_USD,

@@ -36,7 +36,6 @@ from orchestrator.services import (
     callbacks,
     cancellation,
     claims,
-    context,
     conversations,
     errands,
     failures,
@@ -44,6 +43,7 @@ from orchestrator.services import (
     handing_over,
     proposals,
     remembered,
+    requests,
     runs,
     spending,
     steps,
@@ -53,14 +53,11 @@ from orchestrator.services.claims import Claim, Ended
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
-from orchestrator.services.offering import offered
 from orchestrator.services.reconnecting import written
 from orchestrator.services.spending import Charged, NoBudgetError, Usage
 from orchestrator.services.step_rows import agent_of, is_abroad
 from orchestrator.workflow.checkpoints import EVENTS, FAILED, Judged, judge
-from orchestrator.workflow.definition import Definition, StepPlan
-from orchestrator.workflow.expressions import ExpressionError
-from orchestrator.workflow.inputs import places
+from orchestrator.workflow.definition import Definition
 
 LONG_SECONDS = 1.0
 
@@ -68,18 +65,23 @@ logger = logging.getLogger(__name__)
 
 NoTurn = AgentFailedError | HandedOverError
 
-_WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})
+# What an agent can do better about its next call; everything else is for people.
+_TOLD = frozenset({"invalid_arguments", "undeclared_action", "no_compensation"})
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a turn came to before it is written; `prepared` is the action it proposes."""
+    """What a turn came to before it is written; `prepared` is the action it proposes.
+
+    `refused` is why there is none, where the agent goes on and is told.
+    """
 
     result: AgentResult
     judged: Judged
     prepared: Prepared | None = None
     rationale: str = ""
     posts: blackboard.Posts = ()
+    refused: AgentFailedError | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -257,6 +259,10 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
         most = turn.result.awaits
         steps.await_input(step, "step.awaiting_input", most, seconds=round(most.total_seconds()))
         return AttemptOutcome.AWAITING
+    if turn.refused is not None:
+        conversations.keep(step, turn.result.conversation)
+        conversations.refuse(step, turn.refused.code, turn.refused.detail)
+        return AttemptOutcome.PROPOSED
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED
@@ -268,7 +274,7 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 def _routed(step: Step, judged: Judged) -> None:
     """Send a step whose checkpoint does not hold where the file says, without asking policy."""
     if judged.route == "stop":
-        steps.fail(step, FAILED, judged.message)
+        failures.settle(step, AgentFailedError(FAILED, judged.message, retryable=False))
     elif judged.route == "human":
         steps.escalate(step, FAILED, judged.message)
     else:
@@ -301,7 +307,10 @@ def _worked(claim: Claim) -> Turn:
     if step.kind == StepKind.APPROVAL:
         result = AgentResult(proposals=[approval.proposal(step.place, step.task)])
     else:
-        result = _run(claim, step, _request(step, definition, plan))
+        request = requests.request_of(step, definition, plan)
+        if claim.budget.amounts:
+            request = replace(request, room=spending.room_of(step, claim.budget))
+        result = _run(claim, step, request)
     try:
         guards.refuse_of_the_house(step, result.proposals)
         return _turn_of(claim, step, definition, result)
@@ -316,8 +325,13 @@ def _turn_of(claim: Claim, step: Step, definition: Definition, result: AgentResu
     proposal = _proposal(step, result, judged)
     if proposal is None:
         return Turn(result, judged, posts=posts)
-    with beating(claim):
-        prepared = proposals.prepare(step, proposal)
+    try:
+        with beating(claim):
+            prepared = proposals.prepare(step, proposal)
+    except AgentFailedError as no:
+        if result.conversation is None or no.code not in _TOLD:
+            raise
+        return Turn(result, judged, posts=posts, refused=no)
     return Turn(result, judged, prepared, proposal.rationale, posts)
 
 
@@ -330,33 +344,6 @@ def _judged(step: Step, definition: Definition, result: AgentResult) -> Judged:
         inputs=step.run.inputs,
         exhibits=[asdict(found) for found in result.exhibits],
     )
-
-
-def _request(step: Step, definition: Definition, plan: StepPlan) -> AgentRequest:
-    agent = agent_of(step)
-    try:
-        inputs, shown = context.inputs_and_context(step, definition, plan)
-    except ExpressionError as error:
-        detail = _("What the step is given could not be worked out: %(error)s")
-        raise AgentFailedError("with", detail % {"error": error}, retryable=False) from None
-    task = answers.task_of(step)
-    request = AgentRequest(
-        run_id=str(step.run_id),
-        step_path=step.place,
-        agent_slug=agent.slug,
-        config=agent.runner_config,
-        inputs=inputs,
-        context=shown,
-        deadline=plan.timeouts.start_to_close,
-        idempotency_key=conversations.key_of(step, task),
-        task=task,
-        paths=places(definition.inputs, step.run.inputs),
-        tools=() if step.kind in _WORDS_ONLY else offered(agent),
-        conversation=step.conversation.get("kept"),
-        outcome=step.conversation.get("outcome"),
-        answer=step.conversation.get("answer"),
-    )
-    return errands.as_asked(step, request)
 
 
 def _run(claim: Claim, step: Step, request: AgentRequest) -> AgentResult:
@@ -385,7 +372,7 @@ def _proposal(step: Step, result: AgentResult, judged: Judged) -> Proposal | Non
     """Return what the turn asks for; a postponed output asks to be let through."""
     if judged.route and judged.route != "postpone":
         return None
-    if result.proposals and step.kind in _WORDS_ONLY:
+    if result.proposals and step.kind in requests.WORDS_ONLY:
         detail = _("The agent proposed an action where it was only asked for an answer.")
         raise AgentFailedError("no_action_here", detail, retryable=False)
     if len(result.proposals) + bool(judged.route) > 1:

@@ -1,7 +1,10 @@
 """CEL: conditions, and the `{{ }}` in a step's `with`.
 
 Total and free of side effects, so they replay. An expression that cannot be evaluated does not
-hold: unknown means no.
+hold, and its opposite does not either: unknown lets nothing through. What reads an output that may
+be absent asks for it first, with `has(...)`. A run whose `success` is unknown has not succeeded, a
+checkpoint takes its declared route, and a `when` neither runs nor skips its step: to skip one may
+be to skip a control, so a person is asked.
 """
 
 import re
@@ -19,7 +22,7 @@ _STATE = re.compile(r"(?<![\w.])state\s*\.\s*([A-Za-z_][A-Za-z0-9_]*)")
 _BOUND = re.compile(
     r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_][A-Za-z0-9_]*)\s*,"
 )
-_FAULTS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+_FAULTS = (ArithmeticError, RuntimeError, TypeError, ValueError)
 
 
 class ExpressionError(Exception):
@@ -60,10 +63,15 @@ def state_named(expression: str) -> list[str]:
 
 def holds(expression: str, variables: Mapping[str, Any]) -> bool:
     """Whether `expression` is exactly true; one that cannot be evaluated does not hold."""
+    return not unmet(expression, variables)
+
+
+def unmet(expression: str, variables: Mapping[str, Any]) -> str:
+    """Return the expression unless it is exactly true, with why it is unknown where it is."""
     try:
-        return evaluate(expression, variables) is True
-    except ExpressionError:
-        return False
+        return "" if evaluate(expression, variables) is True else expression
+    except ExpressionError as error:
+        return str(error)
 
 
 def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
@@ -80,6 +88,9 @@ def evaluate(expression: str, variables: Mapping[str, Any]) -> Any:
     named = {name: variables[name] for name in _variables(expression) if name in variables}
     try:
         return program.execute(named)
+    except LookupError as error:
+        absent = f"there is no {_first_line(error)}; where that may be, ask with has(...) first"
+        raise ExpressionError(f"{expression.strip()}: {absent}") from None
     except _FAULTS as error:
         raise ExpressionError(f"{expression.strip()}: {_first_line(error)}") from None
 

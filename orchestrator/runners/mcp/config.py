@@ -84,5 +84,11 @@ def faults_of(document: Any) -> Iterator[tuple[str, str]]:
 def _faults(server: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "url" in server and (fault := hosts.fault_of(server["url"])):
         yield "url", fault
-    if "token" in server and (fault := credentials.fault_of(server["token"])):
+    elif "token" in server and (fault := _token_fault(server)):
         yield "token", fault
+
+
+def _token_fault(server: Mapping[str, Any]) -> str:
+    if "url" not in server:
+        return "A token is for a server with a url; a program is started without secrets."
+    return credentials.fault_of(server["token"], server["url"])

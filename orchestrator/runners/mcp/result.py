@@ -5,21 +5,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from audit.canonical import canonical_bytes
-from governance.adapters import EffectUnknownError
 from orchestrator.workflow.plain_json import refuse_unstorable
 
 MOST_CHARACTERS = 60_000
 MOST_BLOCKS = 50
+_REFUSED = frozenset({"elicitation/create", "sampling/createMessage", "roots/list"})
 
 
 def read_result(result: Any) -> Mapping[str, Any]:
-    """Return the response of a call; raises EffectUnknownError for one that is no answer yet.
+    """Return the response of a call.
+
+    A server that asks for more first (elicitation, sampling, roots) is refused, and whoever called
+    its tool reads that: nothing answers in the name of a person, and the call is not continued.
+    Nothing that the server asked is kept, because it may be put so as to be obeyed.
 
     Texts are cut, all of them together, and what is no text is named by kind, size and digest.
     A call that the tool says went wrong was made all the same: a response with `is_error`.
     """
     if not hasattr(result, "content"):
-        raise EffectUnknownError("the server asks for more input, which nobody can give it here")
+        return _refused(result)
     response: dict[str, Any] = {
         "trust": "external",
         "is_error": bool(result.is_error),
@@ -28,6 +32,14 @@ def read_result(result: Any) -> Mapping[str, Any]:
     if isinstance(result.structured_content, dict) and _is_kept(result.structured_content):
         response["structured"] = result.structured_content
     return response
+
+
+def _refused(result: Any) -> Mapping[str, Any]:
+    requests = (getattr(result, "input_requests", None) or {}).values()
+    asked = sorted({request.method for request in requests} & _REFUSED)
+    what = ", ".join(asked) or "more input"
+    error = f"The server asked for {what} before it would go on, which is refused."
+    return {"trust": "external", "is_error": True, "error": error}
 
 
 def _blocks(blocks: Iterable[Any]) -> Iterator[dict[str, Any]]:

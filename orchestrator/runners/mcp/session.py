@@ -82,10 +82,12 @@ async def _web(config: Mapping[str, Any], seconds: int) -> AsyncIterator[Any]:
     hosts.check(config["url"])
     headers = {"User-Agent": "Countersign"}
     if name := config.get("token"):
-        headers["Authorization"] = f"Bearer {credentials.secret(name)}"
+        headers["Authorization"] = f"Bearer {credentials.secret(name, config['url'])}"
     timeout = httpx2.Timeout(seconds, connect=min(10.0, seconds))
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=timeout, trust_env=False) as client,
+        httpx2.AsyncClient(
+            headers=headers, timeout=timeout, trust_env=False, follow_redirects=False
+        ) as client,
         streamable_http_client(config["url"], http_client=client) as streams,
     ):
         yield streams

@@ -10,6 +10,8 @@ from orchestrator.runners import credentials, hosts
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.runners.settled import misfits
 
+# What a model may say in one answer where its configuration says nothing of it.
+MOST_OUTPUT_TOKENS = 4096
 _TOOLS = {
     "type": "array",
     "maxItems": 64,
@@ -28,6 +30,7 @@ SCHEMA: dict[str, Any] = {
         "api_key": {"type": "string"},
         "tools": _TOOLS,
         "max_tool_calls": {"type": "integer", "minimum": 1, "maximum": 50},
+        "max_refusals": {"type": "integer", "minimum": 1, "maximum": 5},
         "max_output_tokens": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
         "temperature": {"type": "number", "minimum": 0, "maximum": 2},
         "answer": {"type": "object"},
@@ -41,8 +44,9 @@ _validator = jsonschema_rs.Draft202012Validator(SCHEMA)
 class Config:
     """What an agent's `runner_config` says.
 
-    `api_key` is the name of a secret, never one. `answer` is the JSON Schema of the agent's
-    output where no pattern asks for one; `answer_format` is how the endpoint is told of it.
+    `api_key` is the name of a secret, never one. `max_refusals` is counted by the engine.
+    `answer` is the JSON Schema of the agent's output where no pattern asks for one;
+    `answer_format` is how the endpoint is told of it.
     """
 
     base_url: str
@@ -52,7 +56,8 @@ class Config:
     api_key: str = ""
     tools: list[str] = field(default_factory=list)
     max_tool_calls: int = 10
-    max_output_tokens: int | None = None
+    max_refusals: int = 3
+    max_output_tokens: int = MOST_OUTPUT_TOKENS
     temperature: float | None = None
     answer: Mapping[str, Any] | None = None
     answer_format: str = "json_schema"
@@ -65,7 +70,9 @@ def faults_of(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     if fault := hosts.fault_of(config["base_url"], loopback=True):
         yield "/base_url", fault
-    if "api_key" in config and (fault := credentials.fault_of(config["api_key"])):
+    elif "api_key" in config and (
+        fault := credentials.fault_of(config["api_key"], config["base_url"])
+    ):
         yield "/api_key", fault
     if "answer" in config and not jsonschema_rs.meta.is_valid(config["answer"]):
         yield "/answer", "It is not a valid JSON Schema."

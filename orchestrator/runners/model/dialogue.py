@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.canonical import canonical_bytes
-from orchestrator.runners.base import AgentFailedError
+from orchestrator.runners.base import AgentFailedError, AgentRequest
 
 MOST_BYTES = 2_000_000
 Message = Mapping[str, Any]
@@ -67,8 +67,15 @@ class Dialogue:
         return kept
 
 
-def kept(conversation: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> Dialogue:
-    """Return the conversation that a step kept, with what its last action came to."""
+def kept(request: AgentRequest, conversation: Mapping[str, Any]) -> Dialogue:
+    """Return the conversation that a step kept, with what its last call came to.
+
+    What a tool said is data from outside; that a call was refused, and why, is our own word.
+    """
     calls = [ToolCall(*call) for call in conversation["calls"]]
-    answers = [*conversation["answers"], *([] if outcome is None else [outcome])]
+    answers = list(conversation["answers"])
+    if request.refusal is not None:
+        answers.append({"trust": "workflow", "refused": request.refusal})
+    elif request.outcome is not None:
+        answers.append({"trust": "external", "result": request.outcome})
     return Dialogue(list(conversation["messages"]), calls, answers, conversation["called"])

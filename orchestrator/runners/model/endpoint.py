@@ -61,7 +61,7 @@ def _client(config: Config, seconds: float) -> "OpenAI":
     import openai  # noqa: PLC0415 - as above
 
     # Given everything it would otherwise look up in the environment, for another address perhaps.
-    key = credentials.secret(config.api_key) if config.api_key else "none"
+    key = credentials.secret(config.api_key, config.base_url) if config.api_key else "none"
     timeout = openai.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
     return openai.OpenAI(
         base_url=config.base_url,

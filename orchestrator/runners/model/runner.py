@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from audit.canonical import canonical_bytes
 from orchestrator.patterns.children import misfit
 from orchestrator.runners.base import (
     AgentFailedError,
@@ -73,10 +74,11 @@ class _Turn:
         tools = _named(request.tools) if left else {}
         if request.conversation is not None and (new := prompt.again(request)):
             dialogue.messages.append(self.speech.message("user", new))
+        body = self.speech.body(self.config, dialogue.messages, tools, self.schema)
         content = endpoint.ask(
             self.config,
             self.speech.path,
-            self.speech.body(self.config, dialogue.messages, tools, self.schema),
+            affordable(body, self.speech.most_output, request.room),
             key=request.idempotency_key,
             seconds=request.deadline.total_seconds(),
             heartbeat=heartbeat,
@@ -127,11 +129,35 @@ class _Turn:
         return output
 
 
+def affordable(
+    body: Mapping[str, Any], most_output: str, room: Callable[[int], int] | None
+) -> Mapping[str, Any]:
+    """Return the request, its answer bounded so that the call costs no more than is held.
+
+    A token stands for at least one byte of UTF-8 (byte-level BPE: Radford et al., Language Models
+    are Unsupervised Multitask Learners, 2019, 2.2; SentencePiece with byte fallback likewise), and
+    the JSON around each message is longer than what a model's template puts there. So the bytes
+    of the request are never fewer than its tokens. Raises AgentFailedError where nothing is left
+    for an answer, before anything is sent.
+    """
+    if room is None:
+        return body
+    most = len(canonical_bytes(dict(body)))
+    left = room(most)
+    if left < 1:
+        detail = (
+            f"The question may be {most:,} tokens long, and what the step holds of its budget"
+            " leaves nothing for an answer; give the step a larger `budget`."
+        )
+        raise AgentFailedError("budget_too_small", detail, retryable=True)
+    return {**body, most_output: min(body[most_output], left)}
+
+
 def _turn(request: AgentRequest) -> _Turn:
     config = read_config(request.config)
     speech, schema = SPEECHES[config.api], request.task.get("answer", config.answer)
     if request.conversation is not None:
-        return _Turn(request, config, speech, schema, kept(request.conversation, request.outcome))
+        return _Turn(request, config, speech, schema, kept(request, request.conversation))
     first = [
         speech.message("system", prompt.system(config.instructions)),
         speech.message("user", prompt.opening(request, schema)),

@@ -32,15 +32,16 @@ class Heard:
 
 
 class Speech(Protocol):
-    """One of the APIs."""
+    """One of the APIs. `most_output` is how a request names the most tokens of an answer."""
 
     path: str
+    most_output: str
 
     def message(self, role: str, text: str) -> Message:
         """Return a message as the API writes it."""
 
     def result(self, call: ToolCall, answer: Mapping[str, Any]) -> Message:
-        """Return what a tool answered, marked as data."""
+        """Return what a call came to, with how far it is to be trusted."""
 
     def body(
         self,
@@ -59,12 +60,13 @@ class Chat:
     """Chat completions."""
 
     path = "/chat/completions"
+    most_output = "max_completion_tokens"
 
     def message(self, role: str, text: str) -> Message:
         return {"role": role, "content": text}
 
     def result(self, call: ToolCall, answer: Mapping[str, Any]) -> Message:
-        return {"role": "tool", "tool_call_id": call.id, "content": _as_data(answer)}
+        return {"role": "tool", "tool_call_id": call.id, "content": _text_of(answer)}
 
     def body(
         self,
@@ -74,8 +76,7 @@ class Chat:
         schema: Mapping[str, Any] | None,
     ) -> Json:
         body: Json = {"model": config.model, "messages": list(messages), **_sampling(config)}
-        if config.max_output_tokens:
-            body["max_completion_tokens"] = config.max_output_tokens
+        body[self.most_output] = config.max_output_tokens
         if tools:
             body["tools"] = [
                 {"type": "function", "function": _function(name, tool)}
@@ -112,12 +113,13 @@ class Responses:
     """The responses API. Nothing is stored at the endpoint: the conversation is ours."""
 
     path = "/responses"
+    most_output = "max_output_tokens"
 
     def message(self, role: str, text: str) -> Message:
         return {"role": role, "content": text}
 
     def result(self, call: ToolCall, answer: Mapping[str, Any]) -> Message:
-        output = _as_data(answer)
+        output = _text_of(answer)
         return {"type": "function_call_output", "call_id": call.id, "output": output}
 
     def body(
@@ -129,8 +131,7 @@ class Responses:
     ) -> Json:
         body: Json = {"model": config.model, "input": list(messages), "store": False}
         body.update(_sampling(config))
-        if config.max_output_tokens:
-            body["max_output_tokens"] = config.max_output_tokens
+        body[self.most_output] = config.max_output_tokens
         if tools:
             body["tools"] = [
                 {"type": "function", "strict": False, **_function(name, tool)}
@@ -183,8 +184,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _as_data(answer: Mapping[str, Any]) -> str:
-    return canonical_bytes({"trust": "external", "result": answer}).decode()
+def _text_of(answer: Mapping[str, Any]) -> str:
+    return canonical_bytes(dict(answer)).decode()
 
 
 def _sampling(config: Config) -> Json:

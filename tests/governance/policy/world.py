@@ -52,6 +52,7 @@ def request(
         "owner": OWNER,
         "lifecycle": "active",
         "environment": "production",
+        "scopes": {"merge:*"},
     }
     return PolicyRequest(
         action="merge",

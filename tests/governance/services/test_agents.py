@@ -269,7 +269,7 @@ def test_an_agent_says_what_it_can_do_and_what_a_turn_costs(base: Path) -> None:
     [style] = register_manifest(manifest(**able), base)
     assert (style.capabilities, style.price_micro_usd) == (["read", "security.scan"], 1500)
     assert register_manifest(manifest(**able), base) == [style]
-    with pytest.raises(Refusal, match="raise its version"):
+    with pytest.raises(Refusal, match="A version never changes"):
         register_manifest(manifest(**{**able, "price_micro_usd": 1501}), base)
     with pytest.raises(Invalid, match="capabilities"):
         register_manifest(manifest(slug="other", capabilities=["Scan it"]), base)

@@ -7,8 +7,9 @@ import pytest
 from audit.services.events import recording
 from governance.models import Budget, Domain, DomainPersonPermission, Holding, Person
 from governance.refusals import Refusal
+from governance.selectors import budgets as selector
 from governance.selectors import people
-from governance.services import alerts, budgets, domains
+from governance.services import alerts, budgets, domains, holdings
 from tests.factories import budgets as factory
 from tests.factories import governance
 from tests.factories.audit import recorded
@@ -181,3 +182,37 @@ def test_people_hear_of_a_run_at_the_shares_its_file_says(domain: Domain, ada: P
     assert Holding.objects.get().next_alert == 90
     assert ada.notices.get().title == "30 % of the budget of a run of review are used"
     assert recorded(f"run:{run_id}") == ["budget.alerted"]
+
+
+def test_what_a_run_under_way_has_used_counts_as_used_and_no_longer_as_held(
+    domain: Domain, ada: Person
+) -> None:
+    made = budget(domain, 20)
+    run_id, _answer = opened(domain)
+    assert alerts.tell_due() == 0
+    for share in (4, 4):
+        settle(run_id, draw(domain, run_id, share), share)
+    assert figures(made) == (10, 0, 0)
+    [row] = selector.budgets_of(domain)
+    assert (row.bar.spent_share, row.bar.held_share) == (40, 10)
+    settle(run_id, draw(domain, run_id, 2), 2)
+    assert (alerts.tell_due(), alerts.tell_due()) == (1, 0)
+    assert ada.notices.get().title.startswith("50 %")
+    with recording():
+        holdings.close(run_id=run_id)
+    assert figures(made) == (0, 10, 0)
+    [row] = selector.budgets_of(domain)
+    assert (row.bar.spent_share, row.bar.held_share) == (50, 0)
+    assert alerts.tell_due() == 0
+
+
+def test_what_was_charged_while_a_run_waited_counts_once(domain: Domain, ada: Person) -> None:
+    budget(domain, 20)
+    run_id, _answer = opened(domain)
+    settle(run_id, draw(domain, run_id, 4), 4)
+    with recording():
+        holdings.lend(run_id=run_id)
+        holdings.admit(run_id=run_id)
+    settle(run_id, draw(domain, run_id, 2, epoch=2), 2)
+    [row] = selector.budgets_of(domain)
+    assert (row.bar.spent_share, row.bar.held_share) == (30, 20)

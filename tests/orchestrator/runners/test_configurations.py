@@ -37,6 +37,7 @@ def register(home: House, runner: str, config: dict[str, Any]) -> Agent:
         ("openai", MODEL | {"base_url": "file:///etc/passwd"}, "runner_config/base_url"),
         ("openai", MODEL | {"api_key": "sk-secret"}, "COUNTERSIGN_AGENT_SECRETS"),
         ("openai", MODEL | {"api_key": "SECRET_KEY"}, "COUNTERSIGN_AGENT_SECRETS"),
+        ("openai", MODEL | {"api_key": "OPENAI_API_KEY"}, "OPENAI_API_KEY@api.example.com in"),
         ("openai", MODEL | {"answer": {"type": "nothing"}}, "runner_config/answer"),
         ("openai", MODEL | {"max_tool_calls": 0}, "runner_config/max_tool_calls"),
     ],
@@ -52,7 +53,11 @@ def test_a_wrong_configuration_registers_nobody_and_names_place_and_remedy(
 
 @pytest.mark.django_db
 def test_a_configuration_that_is_one_is_kept_as_it_is(home: House) -> None:
-    config = MODEL | {"api_key": "OPENAI_API_KEY", "api": "responses"}
+    config = MODEL | {
+        "base_url": "https://api.openai.com/v1",
+        "api_key": "OPENAI_API_KEY",
+        "api": "responses",
+    }
     assert register(home, "openai", config).runner_config == config
 
 

@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> House:
 def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     """A web service on this machine that the product may reach."""
     settings.AGENT_HOSTS = frozenset({"localhost"})
-    settings.AGENT_SECRETS = frozenset({"SCOUT_SECRET"})
+    settings.AGENT_SECRETS = frozenset({"SCOUT_SECRET@localhost"})
     monkeypatch.setenv("SCOUT_SECRET", SECRET)
     with Receiver() as server:
         thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -14,9 +14,9 @@ from governance.models import (
     Holding,
 )
 from governance.refusals import Refusal
-from orchestrator.models import Run
+from orchestrator.models import PauseMode, Run
 from orchestrator.selectors import replays
-from orchestrator.services import resumption
+from orchestrator.services import pausing, resumption, turns
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
 from tests.factories import orchestrator as make
@@ -29,6 +29,7 @@ from tests.orchestrator.services.spenders import (
     PRICES,
     allowed,
     holding_of,
+    may,
     spender,
 )
 
@@ -116,6 +117,48 @@ def test_the_reserve_is_held_and_never_drawn(home: House) -> None:
     assert figures(money) == (3_500_000, 0, 0)
     assert work(run).state == "succeeded"
     assert figures(money) == (0, 1_400, 0)
+
+
+@pytest.mark.parametrize("mode", PauseMode)
+def test_a_paused_run_gives_back_what_it_has_not_drawn_and_waits_for_it_when_resumed(
+    home: House, mode: PauseMode
+) -> None:
+    money = budget(home.domain, 2_000_000, unit="micro_usd")
+    may(home.ines, home.domain)
+    for slug in ("first", "other"):
+        make.agent(home, slug)
+    given = allowed(5_000, compensation_reserve_usd="0.25")
+    run = started(home, step("a", "first"), step("b", "first"), budget=given)
+    pausing.pause(run_id=run.pk, person=home.ines, reason="Wait.", mode=mode)
+    assert figures(money) == (250_000, 0, 0)
+    other = started(home, step("other", "other"), budget={"usd": "1.75", "tokens": 10})
+    assert other.state == "running"
+    pausing.resume(run_id=run.pk, person=home.ines, reason="Go on.")
+    run.refresh_from_db()
+    assert (run.state, make.drive(run, "a"), figures(money)) == ("waiting", 0, (2_000_000, 0, 0))
+    assert work(other).state == "succeeded"
+    sweep()
+    run.refresh_from_db()
+    assert (run.state, figures(money)) == ("running", (1_250_000, 0, 0))
+    assert work(run).state == "succeeded"
+    assert figures(money) == (0, 0, 0)
+    assert isinstance(replays.replay(run.pk), replays.Replayed)
+
+
+def test_a_paused_run_keeps_what_a_turn_under_way_holds(home: House) -> None:
+    tokens = budget(home.domain, 5_000)
+    may(home.ines, home.domain)
+    make.agent(home, "first")
+    drawn = step("a", "first", budget={"tokens": 700})
+    run = started(home, drawn, budget=allowed(5_000))
+    claim = turns.claimed(step_id=make.step_of(run, "a").pk, worker="first")
+    assert claim is not None
+    pausing.pause(run_id=run.pk, person=home.ines, reason="Wait.")
+    assert figures(tokens) == (700, 0, 0)
+    assert turns.take(claim) is None
+    pausing.resume(run_id=run.pk, person=home.ines, reason="Go on.")
+    run.refresh_from_db()
+    assert (run.state, figures(tokens)) == ("succeeded", (0, 0, 0))
 
 
 def test_a_run_that_waits_for_people_holds_nothing_but_its_reserve(home: House) -> None:

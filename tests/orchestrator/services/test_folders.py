@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from governance.models import Agent, Bundle
-from governance.refusals import Invalid
+from governance.refusals import Invalid, Refusal
 from orchestrator.demo import examples
 from orchestrator.models import Workflow
 from orchestrator.services import folders
@@ -109,3 +109,29 @@ def test_the_command_says_what_it_loaded_and_what_is_wrong(
         call_command("load", str(empty), *who)
     with pytest.raises(CommandError, match="nobody called"):
         call_command("load", str(place), *who[:3], "nobody", *who[4:])
+
+
+def test_another_manifest_of_the_folder_is_no_workflow(home: House, place: Path) -> None:
+    (place / "agents.openai.yaml").write_text(AGENTS.replace("Reader", "Model"))
+    assert [workflow.name for workflow in load(home, place).workflows] == ["review"]
+    assert Agent.objects.get(slug="reader").name == "Reader"
+
+
+def test_a_manifest_with_another_runner_is_told_what_differs_and_what_to_write(
+    home: House, place: Path
+) -> None:
+    load(home, place)
+    model = "runner: echo\n    config: {output: {}}"
+    changed = AGENTS.replace("runner: process\n    config: {argv: [python, reader.py]}", model)
+    (place / "agents.yaml").write_text(changed)
+    with pytest.raises(Refusal) as no:
+        load(home, place)
+    assert no.value.code == "agent_changed"
+    assert "another runner, runner_config" in no.value.detail
+    assert "name reader@2 in the workflows" in no.value.detail
+    assert Agent.objects.get(slug="reader").runner == "process"
+    (place / "agents.yaml").write_text(
+        changed.replace("slug: reader", "slug: reader\n    version: 2")
+    )
+    assert [agent.version for agent in load(home, place).agents] == [2]
+    assert Agent.objects.get(slug="reader", version=1).runner == "process"

@@ -241,3 +241,18 @@ def test_an_agent_cannot_be_given_a_tool_of_an_unknown_server(home: House, play:
     model_agent(home, play({"text": "x"}), tools=["mcp.notes.write"])
     run = work(started(home, step("note", "clerk")))
     assert (run.state, run.error_code) == ("failed", "unknown_tool")
+
+
+def test_a_model_whose_tool_asks_for_a_password_is_told_that_this_is_refused(
+    home: House, play: Play
+) -> None:
+    register(home, tools={"ask": {"risk": "low"}})
+    call = {"name": "mcp_notes_ask", "arguments": {"line": "hello"}}
+    model = play({"calls": [call]}, {"text": "It wants what it does not get."})
+    model_agent(home, model, tools=["mcp.notes.ask"])
+    run = work(started(home, step("note", "clerk")))
+    assert (run.state, len(model.asked)) == ("succeeded", 2)
+    told = model.asked[1].body["messages"][-1]["content"]
+    assert "elicitation/create" in told
+    assert "password" not in told
+    assert written(home) == []

@@ -40,6 +40,8 @@ from orchestrator.services import spending, steps, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.spending import Charged
 
+LONG_SECONDS = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -87,8 +89,10 @@ def taken(
 ) -> Claim | None:
     """Take a ready step within the caller's `recording()`, which may have read run and agent.
 
-    Who has the run locked may have drawn on its budget already.
+    Who has the run locked may have drawn on its budget already. What takes long before it begins
+    is not on its lease: the first draw of a process for a model reads the list of prices.
     """
+    since = monotonic()
     if kind is AttemptKind.COMPENSATION:
         step = steps.seize_undo(step_id=step_id, worker=worker)
     else:
@@ -105,7 +109,8 @@ def taken(
     said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}
     tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
-    if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
+    is_late = monotonic() - since > LONG_SECONDS
+    if is_late or lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
     return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step, budget)
 

@@ -40,7 +40,8 @@ from orchestrator.services import spending, steps, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.spending import Charged
 
-LONG_SECONDS = 0.25
+# A lease begins anew where more than one of so many parts of it passed before the work began.
+PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def taken(
     said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}
     tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
-    is_late = monotonic() - since > LONG_SECONDS
+    is_late = (monotonic() - since) * PARTS > lease.total_seconds()
     if is_late or lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
     return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step, budget)

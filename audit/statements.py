@@ -60,15 +60,20 @@ def changed(
 
 
 def taken(
-    model: type[Row], where: Mapping[str, Any], values: Mapping[str, Any], only: str = ""
+    model: type[Row],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    only: str = "",
+    given: Sequence[Any] = (),
 ) -> Row | None:
     """Change the one row that is equal to `where`, and return it as it is now.
 
-    `only` is a further condition, as SQL over the table's columns that holds no parameters.
+    `only` is a further condition, as SQL whose parameters are `given` as the database takes them.
     """
     db = _database()
     text, parameters = _update(db, model, where, values, only)
-    rows = _rows(db, model, f"{text} RETURNING {_columns_text(db.vendor, model)}", parameters)
+    text = f"{text} RETURNING {_columns_text(db.vendor, model)}"
+    rows = _rows(db, model, text, [*parameters, *given])
     return rows[0] if rows else None
 
 

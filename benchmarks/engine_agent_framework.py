@@ -13,7 +13,7 @@ from agent_framework import (
     WorkflowContext,
     handler,
 )
-from engine_figures import DIRECTORY, OPTIONS, steps_per_second
+from engine_figures import DIRECTORY, OPTIONS, steps_per_second, wanted
 
 
 class Step(Executor):
@@ -43,6 +43,8 @@ def chain() -> object:
 
 def main() -> None:
     """Measure."""
+    if not wanted("sequential"):
+        return
     with asyncio.Runner() as runner:
         steps_per_second(lambda: runner.run(chain().run(0)))
 

@@ -14,6 +14,7 @@ from engine_figures import (
     latencies,
     postgres_url,
     steps_per_second,
+    wanted,
 )
 
 begun: list[float] = []
@@ -92,12 +93,12 @@ def main() -> None:
     config = {"name": "bench", "system_database_url": url, "log_level": "ERROR"}
     DBOS(config={**config, "run_admin_server": False})
     DBOS.launch()
-    steps_per_second(lambda: chain(OPTIONS["steps"]))
-    if OPTIONS["steps_only"]:
-        DBOS.destroy()
-        return
-    fan_out(lambda: fan(OPTIONS["fan"]))
-    latencies("decided to next step (send to recv)", decided())
+    if wanted("sequential"):
+        steps_per_second(lambda: chain(OPTIONS["steps"]))
+    if wanted("fan"):
+        fan_out(lambda: fan(OPTIONS["fan"]))
+    if wanted("decided"):
+        latencies("decided to next step (send to recv)", decided())
     DBOS.destroy()
 
 

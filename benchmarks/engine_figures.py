@@ -33,6 +33,11 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def wanted(section: str) -> bool:
+    """Whether this is to be measured."""
+    return section in OPTIONS["only"]
+
+
 def say(what: str, figure: str) -> None:
     """Print one line of figures."""
     print(f"  {what:<46}{figure}", flush=True)
@@ -55,9 +60,11 @@ def steps_per_second(one_run: Callable[[], object]) -> None:
 def fan_out(fan: Callable[[], object]) -> None:
     """Measure a fan whose branches are joined once, after one that warms up."""
     fan()
-    count = OPTIONS["fan"]
+    count, busy = OPTIONS["fan"], time.process_time()
     took = statistics.median(seconds(fan) for _ in range(3))
-    say(f"fan-out of {count}, joined once", f"{took:7.2f} s  ({count / took:.0f} branches/s)")
+    each = 1000 * (time.process_time() - busy) / (3 * count)
+    figure = f"{took:7.2f} s  ({count / took:.0f} branches/s)"
+    say(f"fan-out of {count}, joined once", f"{figure}  {each:.1f} ms of processor time each")
 
 
 def latencies(what: str, times: Sequence[float]) -> None:

@@ -16,6 +16,7 @@ from engine_figures import (
     latencies,
     postgres_url,
     steps_per_second,
+    wanted,
 )
 from langgraph.checkpoint.postgres import PostgresSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -109,11 +110,12 @@ def main() -> None:
     """Measure."""
     with saver() as checkpointer:
         one, wide = chain(checkpointer), fan(checkpointer)
-        steps_per_second(lambda: one.invoke({"n": 0}, settings(), durability="sync"))
-        if OPTIONS["steps_only"]:
-            return
-        fan_out(lambda: wide.invoke({"found": []}, settings(), durability="sync"))
-        latencies("decided to next step (same process)", decided(checkpointer))
+        if wanted("sequential"):
+            steps_per_second(lambda: one.invoke({"n": 0}, settings(), durability="sync"))
+        if wanted("fan"):
+            fan_out(lambda: wide.invoke({"found": []}, settings(), durability="sync"))
+        if wanted("decided"):
+            latencies("decided to next step (same process)", decided(checkpointer))
 
 
 if __name__ == "__main__":

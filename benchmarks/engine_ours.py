@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from engine_figures import (  # noqa: E402 - the path comes first
     say,
     seconds,
     steps_per_second,
+    wanted,
 )
 
 PATIENCE = 120.0
@@ -86,16 +88,17 @@ def measure() -> None:
 
     home = house(Path(DIRECTORY))
     make.agent(home, "style", output={"clean": True})
-    saved = make.workflow(
-        home, *[make.step(f"s{n}", "style") for n in range(OPTIONS["steps"])], name="chain"
-    )
-    steps_per_second(lambda: chain(home, saved))
-    if OPTIONS["steps_only"]:
-        return
+    line = [make.step(f"s{n}", "style") for n in range(OPTIONS["steps"])]
+    long = make.workflow(home, *line, name="chain")
     wide = make.workflow(home, fan_block(), name="fan", agents={"style": {"ref": "style@1"}})
-    fan_out(lambda: fan(home, wide))
-    replays()
-    with_workers(home, wide)
+    if wanted("sequential"):
+        steps_per_second(lambda: chain(home, long))
+    if wanted("fan"):
+        fan_out(lambda: fan(home, wide))
+    if wanted("replay"):
+        replays(partial(chain, home, long))
+    if any(map(wanted, ("fan", "decided", "recovery"))):
+        with_workers(home, wide)
 
 
 def chain(home: Any, saved: Any) -> None:
@@ -138,11 +141,14 @@ def fan(home: Any, saved: Any) -> None:
     assert Run.objects.get(pk=run.pk).state == "succeeded"
 
 
-def replays() -> None:
+def replays(one_more: Callable[[], None]) -> None:
     """Replay runs, wide and long, until enough events have been derived again."""
+    from audit.models import Event
     from orchestrator.models import Run
     from orchestrator.selectors.replays import Replayed, replay
 
+    while Event.objects.filter(stream__kind="run").count() < OPTIONS["events"]:
+        one_more()
     events, took = 0, 0.0
     for run_id in Run.objects.order_by("-created_at").values_list("pk", flat=True):
         began = time.perf_counter()
@@ -162,9 +168,11 @@ def with_workers(home: Any, wide: Any) -> None:
     workers = Workers(dict(os.environ), Path(DIRECTORY))
     workers.start("work")
     try:
-        fan_through_workers(home, wide)
-        decisions(home)
-        if not OPTIONS["no_recovery"]:
+        if wanted("fan"):
+            fan_through_workers(home, wide)
+        if wanted("decided"):
+            decisions(home)
+        if wanted("recovery"):
             recovery(home, workers)
     finally:
         workers.stop()

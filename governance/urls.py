@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("budgets/add/", budgets.budget_add, name="budget-add"),
     path("budgets/<int:budget_id>/change/", budgets.budget_change, name="budget-change"),
     path("contracts/", contracts.contracts, name="contracts"),
+    path("contracts/new/", contracts.contract_draft, name="contract-draft"),
     path("contracts/<uuid:contract_id>/", contracts.contract, name="contract"),
     path("contracts/<uuid:contract_id>/sign/", contracts.contract_sign, name="contract-sign"),
     path(

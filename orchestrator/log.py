@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop as _
 from audit import registry
 from audit.registry import Sentence
 from governance.selectors import people
-from orchestrator.models import Run, StepState, Workflow
+from orchestrator.models import Run, Step, StepState, Workflow
 from orchestrator.selectors import sealed
 
 Types = Iterable[tuple[str, str | Sentence]]
@@ -43,16 +43,27 @@ def _was_skipped(payload: Mapping[str, Any]) -> str:
     return words % {"step": payload.get("step", dash), "reason": payload.get("reason", dash)}
 
 
+def _needs_a_person(payload: Mapping[str, Any]) -> str:
+    why = payload.get("detail") or str(payload.get("code", "")).replace("_", " ")
+    if not payload.get("step"):
+        return gettext("The run needs a person: %(why)s") % {"why": why}
+    return gettext("The run needs a person at step %(step)s: %(why)s") % {
+        "step": payload["step"],
+        "why": why,
+    }
+
+
 RUNS: Types = (
     ("run.started", _("A run of {workflow} {version} started")),
     ("run.forked", _("The run begins at step {step} of another run: {reason}")),
     ("run.waiting", _waits_for),
     ("run.resumed", _("The run goes on")),
-    ("run.escalated", _("The run needs a person: step {step}, {code}")),
+    ("run.escalated", _needs_a_person),
     ("run.paused", _("The run was paused: {reason}")),
     ("run.cancel_requested", _("Somebody asked to cancel the run: {reason}")),
     ("run.rolling_back", _("The run ends and is wound down: {detail}")),
     ("run.rollback_stated", _("What became of everything the run did: {label}")),
+    ("run.move_refused", _("The engine tried what no table of states allows: {detail}")),
     ("run.refused", _("“{verb}” was refused: {detail}")),
     ("run.cancelled", _("The run was cancelled: {detail}")),
     ("run.succeeded", _("The run succeeded")),
@@ -151,6 +162,7 @@ def register() -> None:
     registry.register_link("workflow", "/workflows/{}/".format)
     registry.register_labels("run", _names_of_runs)
     registry.register_labels("workflow", _names_of_workflows)
+    registry.register_labels("step", _names_of_steps)
 
 
 def _may_view_run(person: Any, object_id: str) -> bool:
@@ -171,6 +183,11 @@ def _may_view_runs(person: Any, domain_id: str) -> bool:
 def _names_of_runs(ids: Collection[str]) -> Mapping[str, str]:
     runs = Run.objects.filter(pk__in=ids).values_list("pk", "workflow__name")
     return {str(pk): f"{name} {str(pk)[:8]}" for pk, name in runs}
+
+
+def _names_of_steps(ids: Collection[str]) -> Mapping[str, str]:
+    steps = Step.objects.filter(pk__in=ids).values_list("pk", "path")
+    return {str(pk): path for pk, path in steps}
 
 
 def _names_of_workflows(ids: Collection[str]) -> Mapping[str, str]:

@@ -78,10 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def uses_database(item: pytest.Item) -> bool:
     """Return whether another database could make another outcome of the test."""
     names = getattr(item, "fixturenames", ())
-    return bool(
-        item.get_closest_marker("django_db")
-        or {"db", "committed_db", "shared_db"}.intersection(names)
-    )
+    return bool(item.get_closest_marker("django_db") or DATABASES.intersection(names))
 
 
 def why_no_browser(config: pytest.Config) -> str:

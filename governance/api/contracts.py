@@ -29,6 +29,7 @@ class ContractRowSerializer(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=ContractState.choices)
     signatures = serializers.IntegerField()
     expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
 
 
 class SideSerializer(serializers.Serializer[Any]):
@@ -79,6 +80,7 @@ class ContractSerializer(serializers.Serializer[Any]):
     budget_cap_usd = serializers.CharField()
     spent_usd = serializers.CharField()
     expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
     is_whole = serializers.BooleanField()
     may_revoke = serializers.BooleanField()
     receipts = ReceiptSerializer(many=True)

@@ -13,11 +13,13 @@ from django.utils.translation import gettext as _
 
 from governance.budgeting.amounts import UNITS, usd
 from governance.budgeting.burning import LEAST_SECONDS, Rate
-from governance.models import Budget, Charge, Domain, Holding, HoldingState, Unit
+from governance.models import ALERTS, Budget, Charge, Domain, Holding, HoldingState, Unit
 from governance.selectors.accounts import counted
 
 LATEST_CHARGES = 5
+MOST_TOLD = max(ALERTS) + 1
 LATEST_RUNS = 20
+MOST_WAITING = 50
 LEAST_TIME = timedelta(seconds=LEAST_SECONDS)
 
 
@@ -38,7 +40,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """A budget of a domain as its page lists it, with what it was charged last."""
+    """A budget of a domain as its page lists it, with what it was charged last.
+
+    `told_at` is the share at which people were told last, 0 for none, `told_next` the next one.
+    """
 
     id: int
     name: str
@@ -47,22 +52,36 @@ class BudgetRow:
     window: str
     cap: int
     bar: Bar
+    told_at: int
+    told_next: int | None
     charges: Sequence["ChargeRow"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """What one run was charged."""
+    """What one run of a workflow was charged."""
 
     run_id: UUID
+    workflow: str
     amount: str
     is_verified: bool
     charged_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingRun:
+    """A run that waits for budget, and what it asks for. `priority` 0 is served first."""
+
+    run_id: UUID
+    workflow: str
+    asks: Sequence[str]
+    priority: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class HoldingView:
-    """What one run may use and has used. `reserve` is kept for undoing."""
+    """What one run may use and has used. `reserve` is kept for undoing, empty for nothing."""
 
     state: str
     label: str
@@ -104,12 +123,30 @@ def budgets_of(domain: Domain) -> list[BudgetRow]:
     found = counted().filter(domain=domain).select_related("domain")
     rows = list(found.order_by("scope_id", "unit", "window"))
     latest: dict[int, list[ChargeRow]] = {row.pk: [] for row in rows}
-    for charge in _latest_charges(rows):
+    charges = _latest_charges(rows)
+    names = _workflows_of(charges)
+    for charge in charges:
         if len(latest[charge.budget_id]) < LATEST_CHARGES:
             said = words_of(charge.budget.unit, charge.amount)
-            shown = ChargeRow(charge.run_id, said, charge.is_verified, charge.created_at)
+            name = names.get(charge.run_id, "")
+            shown = ChargeRow(charge.run_id, name, said, charge.is_verified, charge.created_at)
             latest[charge.budget_id].append(shown)
     return [_row(budget, latest[budget.pk]) for budget in rows]
+
+
+def waiting_in(domain: Domain) -> list[WaitingRun]:
+    """Return the runs of the domain that wait for budget, the longest wait first."""
+    waiting = Holding.objects.filter(domain=domain, waiting_since__isnull=False)
+    return [
+        WaitingRun(
+            holding.run_id,
+            holding.workflow,
+            _asks(holding),
+            holding.priority,
+            holding.waiting_since,
+        )
+        for holding in waiting.order_by("waiting_since", "pk")[:MOST_WAITING]
+    ]
 
 
 def holding_of(run_id: UUID) -> HoldingView | None:
@@ -122,7 +159,7 @@ def holding_of(run_id: UUID) -> HoldingView | None:
         holding.state,
         holding.get_state_display(),
         bars,
-        words_of(Unit.MICRO_USD, holding.reserve),
+        words_of(Unit.MICRO_USD, holding.reserve) if holding.reserve else "",
         holding.waiting_since,
     )
 
@@ -177,6 +214,16 @@ def _latest_charges(rows: Sequence[Budget]) -> list[Charge]:
     return list(mine.order_by("-pk")[: LATEST_CHARGES * 40])
 
 
+def _workflows_of(charges: Sequence[Charge]) -> dict[UUID, str]:
+    runs = {charge.run_id for charge in charges}
+    return dict(Holding.objects.filter(pk__in=runs).values_list("pk", "workflow"))
+
+
+def _asks(holding: Holding) -> list[str]:
+    caps = ((unit, getattr(holding, f"{unit}_cap")) for unit in UNITS)
+    return [words_of(unit, cap) for unit, cap in caps if cap is not None]
+
+
 def _row(budget: Any, charges: Sequence[ChargeRow]) -> BudgetRow:
     figures = (budget.cap, budget.kept, budget.used, budget.overrun)
     return BudgetRow(
@@ -186,7 +233,9 @@ def _row(budget: Any, charges: Sequence[ChargeRow]) -> BudgetRow:
         scope_id=budget.scope_id,
         window=budget.get_window_display(),
         cap=budget.cap,
-        bar=_bar(budget.unit, *figures),
+        bar=bar_of(budget.unit, *figures),
+        told_at=max((a for a in ALERTS if a < (budget.next_alert or MOST_TOLD)), default=0),
+        told_next=budget.next_alert,
         charges=charges,
     )
 
@@ -197,10 +246,11 @@ def _is_told(holding: Holding, unit: str) -> bool:
 
 def _bar_of(holding: Holding, unit: str) -> Bar:
     figures = (getattr(holding, f"{unit}_{what}") for what in ("cap", "held", "spent", "overrun"))
-    return _bar(unit, *figures)
+    return bar_of(unit, *figures)
 
 
-def _bar(unit: str, cap: int | None, held: int, spent: int, overrun: int) -> Bar:
+def bar_of(unit: str, cap: int | None, held: int, spent: int, overrun: int) -> Bar:
+    """Return what was used of a cap with its words; no cap limits nothing."""
     spent_share = min(100, share_of(spent, cap)) if cap is not None else 0
     held_share = min(100 - spent_share, share_of(held, cap)) if cap is not None else 0
     return Bar(

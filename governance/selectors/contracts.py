@@ -10,9 +10,17 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from governance.models import Contract, ContractSignature, ContractState, Domain, Receipt
+from governance.models import (
+    Contract,
+    ContractSignature,
+    ContractState,
+    Domain,
+    Receipt,
+    Unit,
+)
 from governance.refusals import Invalid, Refusal
 from governance.selectors import binding, people
+from governance.selectors.budgets import Bar, bar_of
 
 PERMISSION = "sign_contracts"
 MOST_ROWS = 200
@@ -32,6 +40,7 @@ class ContractRow:
     state_label: str
     signatures: int
     expires_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,10 @@ class ReceiptView:
 
 @dataclass(frozen=True, slots=True)
 class ContractView:
-    """Everything the contract's page shows. `is_whole`: both signatures hold for this body."""
+    """Everything the contract's page shows. `is_whole`: both signatures hold for this body.
+
+    `bar` is what was used of the cap, `unsigned` who still has to sign a draft.
+    """
 
     id: str
     name: str
@@ -75,7 +87,10 @@ class ContractView:
     data_classes: Sequence[str]
     budget_cap_usd: str
     spent_usd: str
+    bar: Bar
+    unsigned: str
     expires_at: datetime
+    ended_at: datetime | None
     is_whole: bool
     may_revoke: bool
     receipts: Sequence[ReceiptView]
@@ -102,6 +117,7 @@ def contract_for(person: Any, contract_id: uuid.UUID | str) -> ContractView:
     """Return the page's view; raises Refusal `not_found` (404)."""
     contract = visible_contract(person, contract_id)
     body, holder = contract.body, _own_side(person, contract)
+    cap, spent = body["budget_cap_micro_usd"], binding.spent_under(contract, holder=holder)
     signed = {s.domain_id: s for s in contract.signatures.select_related("person")}
     sides = [
         _side(person, contract, domain, body[end], signed)
@@ -119,9 +135,12 @@ def contract_for(person: Any, contract_id: uuid.UUID | str) -> ContractView:
         actions=body["actions"],
         scopes=body["scopes"],
         data_classes=body["data_classes"],
-        budget_cap_usd=_usd(body["budget_cap_micro_usd"]),
-        spent_usd=_usd(binding.spent_under(contract, holder=holder)),
+        budget_cap_usd=_usd(cap),
+        spent_usd=_usd(spent),
+        bar=bar_of(Unit.MICRO_USD, cap, 0, spent, max(0, spent - cap)),
+        unsigned=", ".join(side.name for side in sides if not side.signed_by),
         expires_at=contract.expires_at,
+        ended_at=contract.ended_at,
         is_whole=binding.is_whole(contract),
         may_revoke=_is_open(contract) and any(_may_sign(person, d) for d in _both(contract)),
         receipts=[_receipt(r, holder) for r in _recent(contract, holder)],
@@ -207,6 +226,7 @@ def _row(contract: Contract) -> ContractRow:
         state_label=contract.get_state_display(),
         signatures=len(contract.signatures.all()),
         expires_at=contract.expires_at,
+        ended_at=contract.ended_at,
     )
 
 

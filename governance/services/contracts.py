@@ -40,9 +40,9 @@ def draft(*, caller: Domain, callee: Domain, terms: Terms, person: Person) -> Co
     _refuse_unless_signatory(person, caller, callee)
     check(terms)
     if caller.pk == callee.pk:
-        raise Invalid("invalid_contract", _("A contract is between two different domains."))
+        raise _wrong("callee", _("A contract is between two different domains."))
     if terms.expires_at <= database_now():
-        raise Invalid("invalid_contract", _("A contract ends in the future."))
+        raise _wrong("expires_at", _("A contract ends in the future."))
     with recording():
         number = uuid.uuid4()
         body = terms.body(str(number), _side(caller), _side(callee))
@@ -129,6 +129,11 @@ def expire_due(*, limit: int = 100) -> int:
                 _tell(contract, "contract.expired", STEWARD)
                 expired += 1
     return expired
+
+
+def _wrong(field: str, detail: str) -> Invalid:
+    errors = [{"pointer": f"/{field}", "detail": detail}]
+    return Invalid("invalid_contract", detail, errors=errors)
 
 
 def _side(domain: Domain) -> Side:

@@ -21,7 +21,7 @@ class Look:
 
 LOOKS: dict[str, dict[str, Look]] = {
     "risk": {
-        "low": Look("good", "signal-low", _("Low risk")),
+        "low": Look("good", "shield-check", _("Low risk")),
         "medium": Look("wait", "signal-medium", _("Medium risk")),
         "high": Look("warn", "triangle-alert", _("High risk")),
         "critical": Look("bad", "octagon-alert", _("Critical risk")),

@@ -65,7 +65,13 @@ class Frame:
 PLACES = (
     Place("inbox", _("Approvals"), "inbox", "a", ("gate", "gate-review", "history")),
     Place("runs", _("Runs"), "activity", "r", ("run",)),
-    Place("agents", _("Agents"), "bot", "n", ("agent", "agent-register", "agent-suspend")),
+    Place(
+        "agents",
+        _("Agents"),
+        "bot",
+        "n",
+        ("agent", "agent-register", "agent-suspend", "agent-resume", "agent-limit"),
+    ),
     Place("workflows", _("Workflows"), "workflow", "w", ("workflow", "workflow-start")),
     Place("budgets", _("Budgets"), "wallet", "b", (), "manage_budgets", desk_only=True),
     Place(
@@ -73,7 +79,7 @@ PLACES = (
         _("Contracts"),
         "handshake",
         "c",
-        ("contract", "contract-revoke"),
+        ("contract", "contract-draft", "contract-revoke"),
         "sign_contracts",
         desk_only=True,
     ),

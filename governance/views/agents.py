@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.types import Actor
 from governance.models import Agent, Person
-from governance.refusals import Invalid, Refusal
+from governance.refusals import Refusal
 from governance.selectors import agents as selector
 from governance.selectors import people
 from governance.services import agents as service
@@ -68,10 +68,8 @@ def agent_register(request: HttpRequest) -> HttpResponse:
                 actor=Actor.person(person.pk),
                 **form.cleaned_data,
             )
-        except Invalid as refusal:
-            _explain(form, refusal)
         except Refusal as refusal:
-            form.add_error(None, refusal.detail)
+            form.take(refusal)
         else:
             messages.success(request, _("%(agent)s is registered.") % {"agent": made.name})
             return redirect("agent", agent_id=made.pk)
@@ -133,12 +131,3 @@ def _moved(request: HttpRequest, agent_id: str, move: _Move) -> HttpResponse:
     view = selector.agent_for(person, agent_id)
     context = {"agent": view, "form": form, "move": move.name}
     return render(request, "agents/suspend.html", context, status=422 if form.errors else 200)
-
-
-def _explain(form: RegisterForm, refusal: Invalid) -> None:
-    errors: list[dict[str, Any]] = list(refusal.extra.get("errors", []))
-    for error in errors:
-        field = str(error.get("pointer", "")).strip("/").split("/")[0]
-        form.add_error(field if field in form.fields else None, str(error.get("detail", "")))
-    if not errors:
-        form.add_error(None, refusal.detail)

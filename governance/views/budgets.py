@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from governance.budgeting.amounts import amount_from
 from governance.models import Budget, BudgetScope, Person, Unit, Window
-from governance.refusals import Invalid
+from governance.refusals import Forbidden, Invalid, Refusal
 from governance.selectors import budgets as selector
 from governance.selectors import people
 from governance.services import budgets as service
@@ -23,14 +23,24 @@ from governance.views.forms import PlainForm
 class BudgetForm(PlainForm):
     """A new budget."""
 
-    scope = forms.ChoiceField(label=gettext_lazy("Whose"), choices=BudgetScope.choices)
+    PLACES = {"cap": "amount"}
+
+    scope = forms.ChoiceField(
+        label=gettext_lazy("Whose"),
+        help_text=gettext_lazy("All of whose work counts together."),
+        choices=BudgetScope.choices,
+    )
     scope_id = forms.CharField(
         label=gettext_lazy("Name"),
         help_text=gettext_lazy("Of the team, workflow, agent or model; none for the domain."),
         max_length=120,
         required=False,
     )
-    unit = forms.ChoiceField(label=gettext_lazy("Unit"), choices=Unit.choices)
+    unit = forms.ChoiceField(
+        label=gettext_lazy("Unit"),
+        help_text=gettext_lazy("What is counted."),
+        choices=Unit.choices,
+    )
     amount = forms.CharField(
         label=gettext_lazy("Amount"),
         help_text=gettext_lazy("Dollars such as 250.00, or a whole number of anything else."),
@@ -54,9 +64,15 @@ def budget_add(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _shown(request, form, status=422)
     given = dict(form.cleaned_data)
-    cap = _amount(given["unit"], given.pop("amount"))
     person = cast("Person", request.user)
-    service.create(domain=people.domain_for(person), person=person, cap=cap, **given)
+    try:
+        cap = _amount(given["unit"], given.pop("amount"))
+        service.create(domain=people.domain_for(person), person=person, cap=cap, **given)
+    except Forbidden:
+        raise
+    except Refusal as refusal:
+        form.take(refusal)
+        return _shown(request, form, status=422)
     messages.success(request, _("The budget is set. It counts for what begins from now on."))
     return redirect("budgets")
 
@@ -90,6 +106,7 @@ def _shown(request: HttpRequest, form: BudgetForm, *, status: int = 200) -> Http
     domain = people.domain_for(person)
     context: dict[str, Any] = {
         "rows": selector.budgets_of(domain),
+        "waiting": selector.waiting_in(domain),
         "form": form,
         "may_manage": service.PERMISSION in people.permissions_for(person, domain),
     }

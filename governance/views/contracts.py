@@ -1,4 +1,4 @@
-"""Contracts with other domains: list, page, signing and revoking. Drafts come by the API."""
+"""Contracts with other domains: list, page, drafting, signing and revoking."""
 
 from typing import cast
 
@@ -9,9 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from governance.models import Person
+from governance.refusals import Refusal
 from governance.selectors import contracts as selector
+from governance.selectors import people
 from governance.services import contracts as service
 from governance.views.answering import page
+from governance.views.contract_form import ContractForm
 from governance.views.forms import SuspendForm
 
 
@@ -19,7 +22,39 @@ from governance.views.forms import SuspendForm
 @require_safe
 def contracts(request: HttpRequest) -> HttpResponse:
     """List the contracts of the reader's domains."""
-    return render(request, "contracts/list.html", {"rows": selector.page_for(request.user)})
+    own = people.permissions_for(request.user, people.domain_for(request.user))
+    context = {
+        "rows": selector.page_for(request.user),
+        "may_draft": service.PERMISSION in own,
+    }
+    return render(request, "contracts/list.html", context)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def contract_draft(request: HttpRequest) -> HttpResponse:
+    """Write down what another domain could do for the reader's; both sides sign it after."""
+    person = cast("Person", request.user)
+    domain = people.domain_for(person)
+    people.require(person, domain, service.PERMISSION)
+    form = ContractForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = service.draft(
+                caller=domain,
+                callee=selector.side_named(form.cleaned_data["callee"], "callee"),
+                terms=form.terms(),
+                person=person,
+            )
+        except Refusal as refusal:
+            form.take(refusal)
+        else:
+            messages.success(
+                request, _("%(contract)s is drafted. Sign it next.") % {"contract": made}
+            )
+            return redirect("contract", contract_id=made.pk)
+    context = {"form": form, "domain": domain}
+    return render(request, "contracts/draft.html", context, status=422 if form.errors else 200)
 
 
 @page

@@ -1,5 +1,6 @@
 """The forms of governance's pages. What they check is shape; services decide."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -7,17 +8,33 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from governance.models import Environment, Lifecycle, Person
+from governance.refusals import Refusal
 from governance.templatetags.looks import LOOKS
 
 
 class PlainForm(forms.Form):
-    """A form whose widgets carry the house's classes, for components/field.html."""
+    """A form whose widgets carry the house's classes, for components/field.html.
+
+    `PLACES` names the field of each JSON pointer that is not called as its field is.
+    """
+
+    PLACES: Mapping[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if not isinstance(field.widget, forms.CheckboxInput | forms.RadioSelect):
                 field.widget.attrs.setdefault("class", "input")
+
+    def take(self, refusal: Refusal) -> None:
+        """Put what a service refused beside the fields that its JSON pointers name."""
+        errors: Sequence[Mapping[str, Any]] = refusal.extra.get("errors", ())
+        for error in errors:
+            name = str(error.get("pointer", "")).strip("/").split("/")[0]
+            field = self.PLACES.get(name, name)
+            self.add_error(field if field in self.fields else None, str(error["detail"]))
+        if not errors:
+            self.add_error(None, refusal.detail)
 
 
 class LinesField(forms.CharField):

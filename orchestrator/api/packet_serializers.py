@@ -23,6 +23,22 @@ class SpentSerializer(serializers.Serializer[Any]):
     cost_micro_usd = serializers.IntegerField()
 
 
+class FateSerializer(serializers.Serializer[Any]):
+    """One effect that is in place."""
+
+    effect = serializers.UUIDField(source="effect_id")
+    step_path = serializers.CharField()
+    tool = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class StakesSerializer(serializers.Serializer[Any]):
+    """What would be undone if the run failed now, and what would stay."""
+
+    undone = FateSerializer(many=True)
+    kept = FateSerializer(many=True)
+
+
 class PacketSerializer(serializers.Serializer[Any]):
     """A step that needs a person, what failed, what is open, and the verbs that may be used."""
 
@@ -38,3 +54,4 @@ class PacketSerializer(serializers.Serializer[Any]):
     changes = ChangeSerializer(many=True)
     open_effects = RunEffectSerializer(many=True)
     spent = SpentSerializer()
+    stakes = StakesSerializer()

@@ -18,11 +18,11 @@ from orchestrator.selectors.failures import (
     spent_on,
 )
 from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
+from orchestrator.selectors.stakes import DONE, Stakes, past_pivot, stakes_of
 from orchestrator.workflow.definition import Definition
-from orchestrator.workflow.undoing import is_pivot, is_read
+from orchestrator.workflow.undoing import is_read
 
 _IN_DOUBT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN})
-_DONE = frozenset({EffectState.SUCCEEDED, EffectState.RECONCILED})
 _OPEN = frozenset({RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED})
 
 
@@ -34,13 +34,15 @@ class Controls:
     pause: bool = False
     resume: bool = False
     roll_back: bool = False
+    close: bool = False
     fork: bool = False
     forkable: Sequence[str] = ()
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return self.cancel or self.pause or self.resume or self.roll_back or self.fork
+        ends = self.cancel or self.roll_back or self.close
+        return ends or self.pause or self.resume or self.fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Packet:
     """A step that needs a person: what failed, what is in doubt, and the verbs that are open.
 
     `failures` are its last tries and `changes` how each differs from the one before,
-    `open_effects` all of the run that nobody has settled, `spent` what the step cost so far.
+    `open_effects` all of the run that nobody has settled, `spent` what the step cost so far,
+    `stakes` what would be undone if the run failed now.
     `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
     """
 
@@ -63,6 +66,7 @@ class Packet:
     changes: Sequence[Change]
     open_effects: Sequence[EffectRow]
     spent: Spent
+    stakes: Stakes
 
 
 def controls_of(run: RunView, person: Any, domain: Domain, definition: Definition) -> Controls:
@@ -78,6 +82,7 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
         roll_back=run.state == RunState.ESCALATED
         and not run.ending
         and _undoable(run, definition),
+        close=run.state == RunState.ESCALATED and bool(run.ending) and not _stuck(run),
         fork=bool(forkable),
         forkable=forkable,
     )
@@ -87,13 +92,18 @@ def packets_of(
     run: RunView, person: Any, domain: Domain, definition: Definition
 ) -> tuple[Packet, ...]:
     """Return every step of the run that needs a person, for one who may do something about it."""
-    stuck = [step for step in run.steps if step.state == StepState.ESCALATED]
+    stuck = _stuck(run)
     may = "operate_runs" in people.permissions_for(person, domain)
     if not stuck or not may or run.state not in _OPEN:
         return ()
     rows = Step.objects.filter(pk__in=[step.id for step in stuck]).select_related("undoes")
     known = {row.pk: row for row in rows}
-    return tuple(_packet(run, step, known[step.id], definition) for step in stuck)
+    stakes = stakes_of(run, definition)
+    return tuple(_packet(run, step, known[step.id], definition, stakes) for step in stuck)
+
+
+def _stuck(run: RunView) -> list[StepRow]:
+    return [step for step in run.steps if step.state == StepState.ESCALATED]
 
 
 def _forkable(run: RunView, definition: Definition) -> list[str]:
@@ -107,7 +117,9 @@ def _forkable(run: RunView, definition: Definition) -> list[str]:
     return names
 
 
-def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> Packet:
+def _packet(
+    run: RunView, step: StepRow, row: Step, definition: Definition, stakes: Stakes
+) -> Packet:
     doubt = _doubt(run, row)
     offer = _offer(run, step)
     left = MOST_HUMAN_RETRIES - row.human_retries
@@ -124,6 +136,7 @@ def _packet(run: RunView, step: StepRow, row: Step, definition: Definition) -> P
         changes=changes_in(failures),
         open_effects=tuple(e for e in run.effects if e.state in _IN_DOUBT),
         spent=spent_on(row.pk),
+        stakes=stakes,
     )
 
 
@@ -167,7 +180,6 @@ def _others(run: RunView, row: Step) -> list[tuple[UUID, str]]:
 
 
 def _undoable(run: RunView, definition: Definition) -> bool:
-    done = [effect for effect in run.effects if effect.state in _DONE]
-    if any(is_pivot(definition, effect.step_path) for effect in done):
+    if past_pivot(run, definition):
         return False
-    return any(e.undoable for e in run.effects if e.state in _DONE | {EffectState.UNKNOWN})
+    return any(e.undoable for e in run.effects if e.state in DONE | {EffectState.UNKNOWN})

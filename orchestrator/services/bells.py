@@ -33,5 +33,10 @@ def ring_all(found: Sequence[Step]) -> None:
 def ring(step: Step) -> None:
     """After commit, ring a worker of the right queue. The sweep repeats a ring that was lost."""
     statements.changed(Step, {"pk": step.pk}, {"rung_at": Now()})
+    ring_ready(step)
+
+
+def ring_ready(step: Step) -> None:
+    """After commit, ring for a step that becomes ready; its row says so with its new state."""
     task = EXECUTION_TASK if step.action_id else TURN_TASK
     ring_worker(UNDO_TASK if step.undoes_id else task, step.pk)

@@ -36,7 +36,7 @@ from orchestrator.models import (
 )
 from orchestrator.runners.base import TurnLostError
 from orchestrator.runners.registry import description_of
-from orchestrator.services import spending, steps, timing, waiting
+from orchestrator.services import seizing, spending, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.spending import Charged
 
@@ -94,17 +94,18 @@ def taken(
     is not on its lease: the first draw of a process for a model reads the list of prices.
     """
     since = monotonic()
-    if kind is AttemptKind.COMPENSATION:
-        step = steps.seize_undo(step_id=step_id, worker=worker)
-    else:
-        executing = kind is AttemptKind.EXECUTION
-        step = steps.seize(step_id=step_id, for_execution=executing, worker=worker)
-        step = step or waiting.seize(step_id=step_id, for_execution=executing, worker=worker)
+    step = seizing.seize(step_id=step_id, kind=kind, worker=worker)
+    step = step or waiting.seize(step_id=step_id, kind=kind, worker=worker)
     if step is None:
         return None
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
     step.agent = agent or statements.found(Agent, {"pk": step.agent_id})[0]
     budget = spending.drawn(step, kind) if drawn is None else drawn
+    return begun(step, kind, worker, budget)
+
+
+def begun(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Claim:
+    """Begin the try of a step that was just taken; its run and agent are loaded."""
     attempt = _open_attempt(step, kind, worker, budget)
     actor = Actor.agent(step.agent_id)
     said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}

@@ -19,7 +19,7 @@ from governance.refusals import Invalid, Refusal
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import bells, rollback, runs, steps
+from orchestrator.services import bells, rollback, runs, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import tell_run
 from orchestrator.services.operators import checked
@@ -59,13 +59,12 @@ def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     with _taken(run_id, step_id, "retry", person, reason) as taken:
         refuse_in_doubt(taken.step)
         refuse_without_worker(taken.step)
-        note = {} if taken.is_undo else {"note": taken.reason}
         steps.take_up(
             taken.step,
             taken.actor,
             "step.retried",
             counted=True,
-            changes=note,
+            changes=_begun_again(taken),
             reason=taken.reason,
         )
         _go_on(taken)
@@ -104,6 +103,7 @@ def skip(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
             refuse_in_doubt(taken.step)
             refuse_around_others(taken.step)
             _refuse_if_read(taken)
+        undo_agreements.drop(taken.step, taken.reason)
         steps.skip(taken.step, taken.actor, reason=taken.reason)
         _go_on(taken)
 
@@ -115,7 +115,7 @@ def fail(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     """
     with _taken(run_id, step_id, "fail", person, reason) as taken:
         if taken.is_undo:
-            rollback.close(taken.run, "compensation_failed", taken.reason)
+            rollback.close(taken.run, "compensation_failed", taken.reason, taken.actor)
         else:
             refuse_around_others(taken.step)
             steps.fail(taken.step, "failed_by_person", taken.reason, taken.actor)
@@ -167,6 +167,17 @@ def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
                 raise Refusal("nothing_to_undo", _("The run did nothing that could be undone."))
             actor = Actor.person(person.pk)
             rollback.begin(run, RunState.FAILED, "rolled_back", said, undoes=True, actor=actor)
+
+
+def close(*, run_id: UUID, person: Person, reason: str) -> None:
+    """End a rollback that can go no further from here: the run has failed and something stays."""
+    with refusals_recorded(run_id=run_id, verb="close", person=person):
+        said = checked(run=_run(run_id), person=person, reason=reason)
+        with recording():
+            run = runs.lock(run_id)
+            if run.state != RunState.ESCALATED or not run.ending:
+                raise Refusal("not_escalated", _("The run is not being rolled back."))
+            rollback.close(run, run.error_code, said, Actor.person(person.pk))
 
 
 def refuse_unless_escalated(run: Run, step: Step) -> None:
@@ -246,6 +257,13 @@ def _refuse_if_read(taken: Taken) -> None:
     if is_read(definition_of(taken.run.workflow_id), taken.step.path):
         detail = _("Other parts of the workflow need the output of step %(path)s; supply one.")
         raise Refusal("output_needed", detail % {"path": taken.step.path})
+
+
+def _begun_again(taken: Taken) -> dict[str, Any]:
+    """Return what changes with a retry: agents are told why, and a refused undo asks anew."""
+    if not taken.is_undo:
+        return {"note": taken.reason}
+    return {} if undo_agreements.in_use(taken.step) else {"action": None}
 
 
 def _other_agent(taken: Taken, agent_id: UUID) -> Agent:

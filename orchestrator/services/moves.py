@@ -19,7 +19,7 @@ from orchestrator.history.places import Key
 from orchestrator.models import AttemptKind, Run, RunState, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask, PastStep, Start
 from orchestrator.patterns.changes import Settled, TreeMove
-from orchestrator.services import bells, claims, remembered, spending, steps
+from orchestrator.services import bells, claims, remembered, seizing, spending, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.intake import agents_of
@@ -99,17 +99,32 @@ def _settle(run: Run, rows: dict[Key, Step], settled: Settled) -> None:
 
 
 def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim | None:
-    ready = steps.make_ready(run, _asked(run, definition, list(start.steps)))
-    places = {(step.path, step.iteration): step for step in ready}
+    asked, goes_on = _asked(run, definition, list(start.steps)), run.state == RunState.RUNNING
+    begun = seizing.seize_at_once(run, asked[0], worker) if worker and goes_on else None
+    ready = steps.make_ready(run, asked[1:] if begun else asked)
+    places = {(step.path, step.iteration): step for step in ([begun] if begun else []) + ready}
     for ask in start.steps:
         _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
     work = [step for step in ready if step.kind != StepKind.TIMER]
-    if not worker or not work or run.state != RunState.RUNNING:
+    if begun:
+        bells.ring_all(work)
+        return _begun(begun, worker)
+    if not worker or not work or not goes_on:
         bells.ring_all(work)
         return None
     first, *others = work
     bells.ring_all(others)
     return _taken(run, first, worker)
+
+
+def _begun(step: Step, worker: str) -> Claim | None:
+    """Return the claim on a step that was taken at once; without budget it is ready instead."""
+    answer = spending.draw(step, AttemptKind.TURN, epoch=step.epoch)
+    if isinstance(answer, Held):
+        return claims.begun(step, AttemptKind.TURN, worker, answer)
+    steps.put_back(step)
+    bells.ring_all([step])
+    return None
 
 
 def _taken(run: Run, step: Step, worker: str) -> Claim | None:

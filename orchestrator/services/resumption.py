@@ -4,9 +4,10 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.services.events import recording
 from governance.models import Gate, GateState, Verb
-from orchestrator.models import Step, StepState
+from orchestrator.models import Run, Step, StepState
 from orchestrator.runners import supply
 from orchestrator.services import conversations, guards, runs, steps, supplying
 
@@ -28,18 +29,21 @@ def resume(*, gate_id: UUID) -> bool:
     if gate.action.tool_id == supply.SLUG and supplying.accept(gate=gate):
         return True
     with recording():
-        runs.lock(gate.action.run_id)
-        gate.refresh_from_db()
-        step = _waiting_for(gate)
+        run = runs.lock(gate.action.run_id)
+        gate.refresh_from_db(fields=["state"])
+        step = _waiting_for(gate, run)
         if step is None or not _moved(step, gate):
             return False
-        runs.advance(run_id=step.run_id)
+        runs.go_on(run)
     return True
 
 
-def _waiting_for(gate: Gate) -> Step | None:
-    waiting = Step.objects.filter(action_id=gate.action_id, state=StepState.AWAITING_APPROVAL)
-    return waiting.select_related("run").first()
+def _waiting_for(gate: Gate, run: Run) -> Step | None:
+    where = {"run": run, "action": gate.action_id, "state": StepState.AWAITING_APPROVAL}
+    for step in statements.found(Step, where):
+        step.run = run
+        return step
+    return None
 
 
 def _moved(step: Step, gate: Gate) -> bool:
@@ -51,7 +55,10 @@ def _moved(step: Step, gate: Gate) -> bool:
     code = _CODES.get(GateState(gate.state))
     if code is None:
         return False
-    if gate.action.tool_id == supply.SLUG:
+    if step.undoes_id:
+        # What was done stays until a person says what becomes of it.
+        steps.escalate(step, code, _why(gate))
+    elif gate.action.tool_id == supply.SLUG:
         # It was asked again about an output that a person supplied; the step needs one still.
         steps.escalate(step, code, _why(gate))
     elif gate.state == GateState.EXPIRED and guards.escalates_when_expired(step):

@@ -11,7 +11,7 @@ from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
 from orchestrator.services import timing
-from orchestrator.services.bounds import bounds_of
+from orchestrator.services.bounds import bounds_of, bounds_of_undo
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
@@ -72,6 +72,28 @@ def waiting_row(run: Run, key: Key) -> Step | None:
     return found.select_related("run").first()
 
 
+def waits_since_intake(ask: Ask) -> bool:
+    """Whether the step is one of the outermost sequence, which has its rows since intake."""
+    return "/" not in ask.path and not ask.iteration
+
+
+def waiting_key(run: Run, ask: Ask) -> Mapping[str, Any]:
+    """Return what is equal in the row of a step that has waited since intake, and in no other."""
+    return {"run": run, "path": ask.path, "iteration": 0, "state": StepState.BLOCKED}
+
+
+def queued(run: Run, asked: Asked) -> dict[str, Any]:
+    """Return the columns of a step that comes into the queue, where it waited since intake."""
+    ask = asked.ask
+    return {
+        "task": as_stored(dict(ask.task)),
+        "agent": asked.agent,
+        "alias": ask.agent,
+        **timing.times_of(definition_of(run.workflow_id), ask.path),
+        **bounds_of(run, ask, asked.agent),
+    }
+
+
 def fresh_rows(run: Run, asked: Sequence[Asked], state: StepState) -> list[Step]:
     """Return new rows, not saved yet. A timer is never ready: it runs until its time has come."""
     if not asked:
@@ -107,6 +129,7 @@ def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
             kind=StepKind.TURN,
             agent_id=effect.action.agent_id,
             undoes=effect,
+            **bounds_of_undo(run, effect.action.step_path),
         )
         for place, effect in enumerate(effects)
     ]

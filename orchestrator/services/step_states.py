@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Max, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit import statements
@@ -21,6 +22,7 @@ from orchestrator.models import (
 )
 from orchestrator.services import bells, remembered, timing
 from orchestrator.services.bounds import waiting_behind
+from orchestrator.services.illegal import IllegalMoveError
 
 _ANY = Q()
 
@@ -31,9 +33,11 @@ def move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
     if to not in table.get(step.state, ()):
         detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
+        raise IllegalMoveError(
+            detail % words, run_id=step.run_id, step=step.place, was=step.state, to=to.value
+        )
     if to == StepState.READY:
-        changes = {**timing.times_again(step), **changes}
+        changes = {"rung_at": Now(), **timing.times_again(step), **changes}
     if to in STEP_FINAL:
         changes["order"] = _next_order(step.run_id)
     same = {"pk": step.pk, "state": step.state, "epoch": step.epoch}

@@ -7,11 +7,9 @@ worker holds was loaded by `claims.held`, so that its epoch is the worker's.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from django.conf import settings
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit import statements
@@ -28,9 +26,8 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import bells, claimable, remembered, shared_state, timing
+from orchestrator.services import bells, remembered, shared_state, timing
 from orchestrator.services.bounds import bounds_of
-from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.origins import Origin
 from orchestrator.services.step_rows import (
@@ -38,8 +35,11 @@ from orchestrator.services.step_rows import (
     Planned,
     fresh_rows,
     planned_rows,
+    queued,
     undo_rows,
+    waiting_key,
     waiting_row,
+    waits_since_intake,
 )
 from orchestrator.services.step_states import move as _move
 from orchestrator.workflow.plain_json import as_stored
@@ -77,14 +77,10 @@ def make_ready(run: Run, asked: Sequence[Asked]) -> list[Step]:
 def _unblocked(run: Run, asked: Asked) -> Step | None:
     """Put a step of the outermost sequence into the queue, where it has waited since intake."""
     ask = asked.ask
-    if "/" in ask.path or ask.iteration:
+    if not waits_since_intake(ask):
         return None
-    waiting = {"run": run, "path": ask.path, "iteration": 0, "state": StepState.BLOCKED}
-    task = as_stored(dict(ask.task))
-    values = {"state": StepState.READY, "task": task, "agent": asked.agent, "alias": ask.agent}
-    values |= timing.times_of(definition_of(run.workflow_id), ask.path)
-    values |= bounds_of(run, ask, asked.agent)
-    step = statements.taken(Step, waiting, values)
+    values = {"state": StepState.READY, **queued(run, asked)}
+    step = statements.taken(Step, waiting_key(run, ask), values)
     if step is not None:
         step.run = run
         remembered.moved(step)
@@ -149,41 +145,6 @@ def cancel(step: Step, *, because: str = "run_ended") -> None:
         ring_worker("orchestrator.recall_errands", step.pk)
 
 
-def seize(
-    *, step_id: UUID, for_execution: bool, worker: str, bounded: bool = False
-) -> Step | None:
-    """Take a ready step of a running run for `worker`, or return None and change nothing.
-
-    While a run is ending nothing begins, but an effect that is in flight is settled. One that is
-    `bounded` is taken only by whoever made sure that it need not wait for others.
-    """
-    which = claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN
-    return _seize(step_id, which if bounded else f"{claimable.UNBOUNDED} AND {which}", worker)
-
-
-def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
-    """Take a ready compensation step of a run that is rolled back, or return None."""
-    return _seize(step_id, claimable.FOR_AN_UNDO, worker)
-
-
-def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
-    return statements.taken(
-        Step,
-        {"pk": step_id, "state": StepState.READY},
-        {
-            "state": StepState.RUNNING,
-            "epoch": F("epoch") + 1,
-            "lease_owner": worker,
-            "lease_expires_at": Now() + timedelta(seconds=settings.CLAIM_LEASE_SECONDS),
-            "claimed_at": Now(),
-            "waits_for": "",
-            "started_at": Coalesce(F("started_at"), Now()),
-            **_CLEARED,
-        },
-        only=f"{claimable.due()} AND {which}",
-    )
-
-
 def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
     """Take over what the step came to; its successors see it from now on.
 
@@ -236,7 +197,7 @@ def queue_again(
     _move(step, StepState.READY, action=None, **changes, **_LET_GO)
     step.action = None
     tell_step(step, event, actor, **payload)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def release_to_execution(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -251,14 +212,14 @@ def release_to_execution(step: Step, action: Action, held_output: Mapping[str, A
     )
     step.action = action
     tell_step(step, "step.ready", ENGINE, action=str(action.pk))
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def resume(step: Step) -> None:
     """Queue the approved action of a step that waited for people, and ring for it."""
     _move(step, StepState.READY, **_NEW_PHASE)
     tell_step(step, "step.ready", ENGINE, action=str(step.action_id))
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def reject(step: Step, code: str, detail: str) -> None:
@@ -317,7 +278,7 @@ def wake(step: Step) -> None:
     only, changes = (Q(not_before__lte=Now()), {}) if rests else (Q(), _CLEARED)
     _move(step, StepState.READY, only=only, **changes)
     tell_step(step, "step.ready", ENGINE, attempt=step.attempts + 1)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def reclaim(step: Step) -> None:
@@ -332,7 +293,7 @@ def reclaim(step: Step) -> None:
         return
     _move(step, StepState.READY, only=expired, **changes)
     tell_step(step, "step.lease_expired", ENGINE, crashes=crashes, worker=step.lease_owner)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def await_budget(step: Step, code: str, detail: str) -> None:
@@ -373,6 +334,11 @@ def take_up(
     tell_step(step, event, actor, **said, **payload)
 
 
+def put_back(step: Step) -> None:
+    """Queue a step again whose turn was taken in this transaction and cannot begin."""
+    _move(step, StepState.READY, started_at=None, claimed_at=None, **_LET_GO)
+
+
 def skip(step: Step, actor: Actor, **payload: Any) -> None:
     """End a step without an output because a person said so; a move skips with `settle`."""
     _move(step, StepState.SKIPPED, finished_at=Now(), **_LET_GO)
@@ -388,7 +354,7 @@ def begin_undo(step: Step) -> None:
     """Queue a compensation step, and ring for it; no pattern asks for it."""
     _move(step, StepState.READY)
     tell_step(step, "step.ready", ENGINE)
-    bells.ring(step)
+    bells.ring_ready(step)
 
 
 def _end(step: Step, to: StepState, code: str, detail: str, actor: Actor = ENGINE) -> None:

@@ -33,6 +33,7 @@ _WANTS: Mapping[str, tuple[str, ...]] = {
     "fail": ("step_id",),
     "reconcile": ("step_id", "happened"),
     "roll_back": (),
+    "close": (),
 }
 _USES: Mapping[str, Callable[..., object]] = {
     "retry": escalation.retry,
@@ -42,6 +43,7 @@ _USES: Mapping[str, Callable[..., object]] = {
     "fail": escalation.fail,
     "reconcile": escalation.reconcile,
     "roll_back": escalation.roll_back,
+    "close": escalation.close,
 }
 VERBS = tuple(_WANTS)
 

@@ -63,18 +63,19 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         is_whole="all" in request.GET,
     )
     whose = (person, workflow.domain, definition)
+    budget = holding_of(view.id)
     return {
         "run": view,
         "counting": counting(),
         "subject": in_short(view.inputs),
         "inputs": in_full(view.inputs),
         "selections": selections_of(view) if definition.slots else (),
-        "budget": holding_of(view.id),
+        "budget": budget,
         "may_raise": not view.is_final and _may_raise(person, workflow.domain),
         "elapsed": view.elapsed_ms / 1000,
         "story": story.tell(view, related.approvals),
         "forms": verbs.forms_of(view, controls_of(view, *whose)),
-        "packets": verbs.shown(view, packets_of(view, *whose)),
+        "packets": verbs.shown(view, packets_of(view, *whose), budget),
         "drawing": draw(view, related.judgements),
         "steps": steps.shown(view, related),
         "receipt": receipt_of(view, related.approvals),

@@ -44,11 +44,8 @@ def in_short(inputs: Mapping[str, Any]) -> tuple[Said, ...]:
 
 
 def in_full(inputs: Mapping[str, Any]) -> tuple[Said, ...]:
-    """Return every input, whatever its shape."""
-    return tuple(
-        _said(k, json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v)
-        for k, v in sorted(inputs.items())
-    )
+    """Return every input: a list of plain values in a line, anything deeper as JSON."""
+    return tuple(_said(k, _flat(v)) for k, v in sorted(inputs.items()))
 
 
 def output_of(output: Mapping[str, Any]) -> Output | None:
@@ -59,6 +56,12 @@ def output_of(output: Mapping[str, Any]) -> Output | None:
         facts=tuple(_facts(output)),
         text=json.dumps(output, indent=2, ensure_ascii=False, default=str)[:MOST_SHOWN],
     )
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list) and value and all(isinstance(one, SIMPLE) for one in value):
+        return ", ".join(map(_as_text, value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def _facts(output: Mapping[str, Any]) -> Iterator[Said]:

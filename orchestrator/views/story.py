@@ -28,7 +28,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One state in words. `news` is the one sentence that is read out when it changes."""
+    """One state in words. `news` is the one sentence that is read out when it changes.
+
+    `not_done` names what did not happen, `left` says what that leaves in the world.
+    """
 
     look: Look
     title: str
@@ -36,6 +39,7 @@ class Story:
     not_done: str
     then: str
     acts: tuple[Act, ...] = ()
+    left: str = ""
 
     @property
     def news(self) -> str:
@@ -110,13 +114,14 @@ def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
         return _half_undone(run, step)
     unclear = next((e for e in run.effects if e.state == "unknown"), None)
     if unclear:
-        not_done = _("It is not known whether %(tool)s took effect, so it was not tried again.")
-        not_done %= {"tool": unclear.tool}
+        left = _("It is not known whether %(tool)s took effect, so it was not tried again.")
+        left %= {"tool": unclear.tool}
         then = _("Look at the target to find out whether it happened, before anything else.")
     else:
-        not_done = _not_done(run)
+        left = _left(run)
         then = _("Find out why from the tries of the step, and put the cause right.")
-    return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then)
+    not_done = "" if unclear else _not_done(run)
+    return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then, left=left)
 
 
 def _half_undone(run: RunView, step: StepRow | None) -> Story:
@@ -124,8 +129,9 @@ def _half_undone(run: RunView, step: StepRow | None) -> Story:
         _look(run),
         _("Something could not be undone"),
         _said(step, run),
-        _("The rest was undone; the statement below says what is still in place."),
+        "",
         _("Put the cause right and undo it again, leave it in place, or close the run."),
+        left=_("The rest was undone; the statement below says what is still in place."),
     )
 
 
@@ -155,7 +161,7 @@ def _held(run: RunView) -> str:
 def _failed(run: RunView, approvals: Sequence[Approval]) -> Story:
     step = _step(run, "failed")
     then = _("Put the cause right, then start again with the same inputs.")
-    return Story(_look(run), _("Failed"), _said(step, run), _not_done(run), then, _again(run))
+    return _ended(run, _("Failed"), _said(step, run), then, _again(run))
 
 
 def _rejected(run: RunView, approvals: Sequence[Approval]) -> Story:
@@ -171,18 +177,18 @@ def _rejected(run: RunView, approvals: Sequence[Approval]) -> Story:
         gate = reverse("gate", args=[ended.gate_id])
         acts = (Act(_("Read the decision"), gate, "stamp"), *acts)
     then = _("Change what was objected to, then start again.")
-    return Story(_look(run), title, happened, _not_done(run), then, acts)
+    return _ended(run, title, happened, then, acts)
 
 
 def _timed_out(run: RunView, approvals: Sequence[Approval]) -> Story:
     happened = run.error_detail or _("The run did not end before its deadline and was stopped.")
     then = _("Start again, or give the workflow a longer deadline.")
-    return Story(_look(run), _("Timed out"), happened, _not_done(run), then, _again(run))
+    return _ended(run, _("Timed out"), happened, then, _again(run))
 
 
 def _cancelled(run: RunView, approvals: Sequence[Approval]) -> Story:
     happened = _held(run) or _("Somebody stopped the run.")
-    return Story(_look(run), _("Cancelled"), happened, _not_done(run), "", _again(run))
+    return _ended(run, _("Cancelled"), happened, "", _again(run))
 
 
 def _succeeded(run: RunView, approvals: Sequence[Approval]) -> Story:
@@ -261,18 +267,24 @@ def _by_whom(approval: Approval) -> str:
     }
 
 
+def _ended(run: RunView, title: str, happened: str, then: str, acts: tuple[Act, ...]) -> Story:
+    return Story(_look(run), title, happened, _not_done(run), then, acts, _left(run))
+
+
 def _not_done(run: RunView) -> str:
-    """Name what never ran and what nobody let happen, and say what is left in the world."""
+    """Name what never ran and what nobody let happen."""
     refused = [gate.sentence for gate in run.gates if gate.state in REFUSED]
-    never = [step.path for step in run.steps if step.started_at is None]
+    return "; ".join([*refused, *(step.path for step in run.steps if step.started_at is None)])
+
+
+def _left(run: RunView) -> str:
+    """Say what is left in the world."""
     done = [effect.tool for effect in run.effects if effect.state in DONE]
-    missed = "; ".join([*refused, *never])
-    left = _("Nothing outside was changed.")
-    if any(effect.state == "compensated" for effect in run.effects):
-        left = _("What was done before was undone.")
     if done:
-        left = _("Still in place from before: %(tools)s.") % {"tools": ", ".join(done)}
-    return f"{missed}. {left}" if missed else left
+        return _("Still in place from before: %(tools)s.") % {"tools": ", ".join(done)}
+    if any(effect.state == "compensated" for effect in run.effects):
+        return _("What was done before was undone.")
+    return _("Nothing outside was changed.")
 
 
 def _again(run: RunView) -> tuple[Act, ...]:

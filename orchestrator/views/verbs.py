@@ -9,8 +9,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from governance.selectors.budgets import HoldingView
 from orchestrator.selectors.escalations import Controls, Packet
 from orchestrator.selectors.run_view import RunView
+from orchestrator.views.consequences import consequence_of, spent_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,10 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One verb as a form; `name` says what else it asks for besides the reason."""
+    """One verb as a form; `name` says what else it asks for besides the reason.
+
+    `consequence` is what it would cost and undo.
+    """
 
     id: str
     name: str
@@ -34,13 +39,15 @@ class Form:
     step_id: UUID | None = None
     agents: Sequence[tuple[UUID, str]] = ()
     places: Sequence[str] = ()
+    consequence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPacket:
-    """A step that needs a person, with its forms."""
+    """A step that needs a person, with what its tries cost, in words, and its forms."""
 
     packet: Packet
+    spent: str
     forms: Sequence[Form]
 
 
@@ -68,6 +75,12 @@ RUN_WORDS: Mapping[str, Words] = {
         gettext_lazy("Roll back"),
         gettext_lazy("The run ends as failed, and what it did is undone, the last thing first."),
         "undo-2",
+        "danger",
+    ),
+    "close": Words(
+        gettext_lazy("Close the run"),
+        gettext_lazy("The run has failed, and what could not be undone stays."),
+        "circle-x",
         "danger",
     ),
     "cancel": Words(
@@ -149,9 +162,14 @@ def forms_of(run: RunView, controls: Controls) -> tuple[Form, ...]:
     )
 
 
-def shown(run: RunView, packets: Sequence[Packet]) -> tuple[ShownPacket, ...]:
+def shown(
+    run: RunView, packets: Sequence[Packet], budget: HoldingView | None
+) -> tuple[ShownPacket, ...]:
     """Return every packet with the forms of its verbs."""
-    return tuple(ShownPacket(packet, tuple(_forms(run, packet))) for packet in packets)
+    return tuple(
+        ShownPacket(packet, spent_words(packet), tuple(_forms(run, packet, budget)))
+        for packet in packets
+    )
 
 
 def said(name: str) -> str:
@@ -168,7 +186,7 @@ def said(name: str) -> str:
     return done.get(name, _("Recorded. The run follows from there."))
 
 
-def _forms(run: RunView, packet: Packet) -> Iterator[Form]:
+def _forms(run: RunView, packet: Packet, budget: HoldingView | None) -> Iterator[Form]:
     words = UNDO_WORDS if packet.is_undo else STEP_WORDS
     for name in packet.verbs:
         yield Form(
@@ -178,9 +196,10 @@ def _forms(run: RunView, packet: Packet) -> Iterator[Form]:
             words=words[name],
             step_id=packet.step.id,
             agents=packet.agents if name == "reroute" else (),
+            consequence=consequence_of(name, packet, budget),
         )
 
 
 def _url(run: RunView, name: str) -> str:
-    page = "run-escalations" if name == "roll_back" else f"run-{name}"
+    page = "run-escalations" if name in {"roll_back", "close"} else f"run-{name}"
     return reverse(page, args=[run.id])

@@ -1,6 +1,6 @@
 """The pages of workflows: the versions, one version, and the form that starts a run of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -112,8 +112,21 @@ def _steps(view: WorkflowView, definition: Definition) -> list[PlannedStep]:
     return [PlannedStep(row, rules[row.id]) for row in view.steps]
 
 
+def _kind(part: Mapping[str, Any]) -> str:
+    kinds = {
+        "string": _("text"),
+        "integer": _("whole number"),
+        "number": _("number"),
+        "boolean": _("yes or no"),
+        "array": _("list"),
+        "object": _("object"),
+    }
+    named = str(part.get("type", ""))
+    return kinds.get(named, named)
+
+
 def _input(name: str, part: dict[str, Any], schema: Any) -> dict[str, str]:
-    kind = " | ".join(map(str, part["enum"])) if "enum" in part else str(part.get("type", ""))
+    kind = _(" or ").join(map(str, part["enum"])) if "enum" in part else _kind(part)
     needed = _("required") if name in schema.get("required", ()) else _("optional")
     return {
         "name": name,

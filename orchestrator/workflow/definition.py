@@ -177,7 +177,7 @@ class Definition:
     @property
     def limits_blocks(self) -> bool:
         """Whether the budget of any block decides how the run goes on."""
-        return _limits_blocks(self.steps)
+        return _limits_blocks(self)
 
     def refs(self, alias: str) -> tuple[AgentRef, ...]:
         """Return the registered agents that an alias may come to mean."""
@@ -217,8 +217,15 @@ class Definition:
         return around if part == TURN else replace(around.turn(), pivot=False)
 
 
-def _limits_blocks(steps: Sequence[StepPlan]) -> bool:
-    return any((s.pattern and s.budget) or _limits_blocks(s.steps) for s in steps)
+@lru_cache(maxsize=128)
+def _limits_blocks(definition: Definition) -> bool:
+    ahead = list(definition.steps)
+    while ahead:
+        step = ahead.pop()
+        if step.pattern and step.budget:
+            return True
+        ahead += step.steps
+    return False
 
 
 def from_plain(plain: Mapping[str, Any]) -> Definition:

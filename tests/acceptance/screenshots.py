@@ -56,6 +56,10 @@ STILL = (
     Screen("workflows", "/workflows/"),
     Screen("workflow-advice-empty", "/workflows/advise/"),
     Screen("workflow-advice", f"/workflows/advise/?{ADVISED}"),
+    Screen("workflow-advice-single", "/workflows/advise/?agents=one&oversight=no"),
+    Screen("budgets-empty", "/budgets/"),
+    Screen("contracts-empty", "/contracts/"),
+    Screen("contract-draft", "/contracts/new/"),
     Screen("agents", "/agents/"),
     Screen("agents-filtered-empty", "/agents/?lifecycle=retired"),
     Screen("agent-register", "/agents/register/"),
@@ -158,7 +162,7 @@ def linked(camera: Camera) -> list[Screen]:
 def beside(screens: Sequence[Screen]) -> Iterator[Screen]:
     """Return the forms that stand one step behind a page."""
     onward = {
-        "agent": [Screen("agent-suspend", "suspend/")],
+        "agent": [Screen("agent-suspend", "suspend/"), Screen("agent-limit", "limit/")],
         "workflow": [Screen("workflow-start", "start/")],
         "gate": [Screen("gate-split", "?diff=split")],
     }

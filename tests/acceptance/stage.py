@@ -12,7 +12,7 @@ from audit.services.events import recording
 from audit.types import Actor
 from governance.models import Agent, Domain, Gate, Person
 from governance.selectors import signin_links as links
-from governance.services import agents, people, signin_links, tokens
+from governance.services import agents, budgets, people, signin_links, tokens
 from orchestrator.demo import crowd, seed
 from orchestrator.demo.examples import FOLDER
 from orchestrator.demo.improvements import FIRST
@@ -49,6 +49,21 @@ def token_of_agent(slug: str) -> str:
     """Issue a token for the newest version of an agent."""
     agent = Agent.objects.filter(slug=slug).latest("version")
     return tokens.issue(agent=agent, name="test", ttl=HOUR, actor=CONSOLE)[1]
+
+
+def budget(manager: str) -> int:
+    """Set a budget that no run of the demo draws on; returns its id."""
+    person = Person.objects.get(display_name=manager)
+    made = budgets.create(
+        domain=Domain.objects.get(),
+        scope="workflow",
+        scope_id="nightly-scan",
+        unit="micro_usd",
+        cap=250_000_000,
+        window="month",
+        person=person,
+    )
+    return int(made.pk)
 
 
 def deactivate(name: str, by: str) -> None:

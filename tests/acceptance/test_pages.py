@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.acceptance import stage
 from tests.acceptance.company import Company, ask
-from tests.acceptance.screenshots import SIZES, THEMES, problems
+from tests.acceptance.screenshots import ADVISED, SIZES, THEMES, problems
 from tests.acceptance.watching import no_complaints
 
 pytestmark = pytest.mark.e2e
@@ -24,9 +25,15 @@ LISTS = {
     "history": "/history/",
     "runs": "/runs/",
     "workflows": "/workflows/",
+    "advice": "/workflows/advise/",
+    "advice-single": "/workflows/advise/?agents=one&oversight=no",
+    "advice-several": f"/workflows/advise/?{ADVISED}",
     "agents": "/agents/",
     "agents-none": "/agents/?lifecycle=retired",
     "agent-register": "/agents/register/",
+    "budgets": "/budgets/",
+    "contracts-none": "/contracts/",
+    "contract-draft": "/contracts/new/",
     "audit": "/audit/",
     "notices": "/notices/",
     "settings": "/settings/",
@@ -44,6 +51,7 @@ DETAILS = {
     "workflow-start": ("/workflows/", r"/workflows/[0-9a-f-]+/start/", ""),
     "agent": ("/agents/", r"/agents/[0-9a-f-]+/", ""),
     "agent-suspend": ("/agents/", r"/agents/[0-9a-f-]+/", "suspend/"),
+    "agent-limit": ("/agents/", r"/agents/[0-9a-f-]+/", "limit/"),
     "event": ("/audit/", r"/audit/[0-9]+/", ""),
 }
 
@@ -58,6 +66,7 @@ def desk(company: Company, chromium: Browser) -> Iterator[BrowserContext]:
         page.get_by_role("button", name="Reject", exact=True).click()
         expect(page.get_by_text("You rejected this.")).to_be_visible()
         page.close()
+        company.backstage.call(stage.budget, "Grace")
         yield context
 
 

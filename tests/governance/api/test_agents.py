@@ -73,6 +73,21 @@ def test_suspending_and_resuming_over_the_api(api: APIClient, domain: Domain) ->
     assert Agent.objects.get().lifecycle == Lifecycle.ACTIVE
 
 
+def test_how_much_an_agent_does_at_once_is_set_over_the_api(
+    api: APIClient, domain: Domain
+) -> None:
+    scout = identity.agent(domain)
+    url = f"/api/v1/agents/{scout.pk}/limit/"
+
+    answer = api.post(url, {"max_parallel": 3, "reason": "The host is small."})
+    assert (answer.status_code, answer.json()["max_parallel"]) == (200, 3)
+    assert api.post(url, {"max_parallel": 0, "reason": "None."}).status_code == 422
+    assert api.post(url, {"reason": "Nothing said."}).status_code == 422
+    assert Agent.objects.get().max_parallel == 3
+    answer = api.post(url, {"max_parallel": None, "reason": "It has grown."}, format="json")
+    assert answer.json()["max_parallel"] is None
+
+
 def test_a_stranger_learns_nothing_of_an_agent(domain: Domain, grace: Person) -> None:
     scout = identity.agent(domain)
     client = APIClient()

@@ -51,6 +51,76 @@ def test_a_signatory_signs_with_the_button_and_others_have_none(ally: Alliance) 
     assert contract.signatures.get().person == ute
 
 
+DRAFT = {
+    "callee": "elsewhere",
+    "name": "ledgers-2027",
+    "agents": "bob@1\n\ncid@2",
+    "actions": "ledger.append",
+    "scopes": "ledger:2027/*",
+    "data_classes": "",
+    "budget": "1,250.50",
+    "last_day": "2099-12-31",
+}
+
+
+def test_a_signatory_drafts_a_contract_with_the_form(ally: Alliance) -> None:
+    ute = make.signatory("ute", ally.home.domain)
+    browser = signed_in(ute)
+    assert reverse("contract-draft") in browser.get(reverse("contracts")).text
+    assert browser.get(reverse("contract-draft")).status_code == 200
+    answer = browser.post(reverse("contract-draft"), DRAFT, follow=True)
+    made = Contract.objects.get(name="ledgers-2027")
+    assert "Still to sign: Home, Elsewhere." in answer.text
+    assert "1250.50 USD left" in answer.text
+    assert (made.caller, made.callee, made.drafted_by) == (ally.home.domain, ally.callee, ute)
+    assert made.body["agents"] == ["bob@1", "cid@2"]
+    assert made.body["budget_cap_micro_usd"] == 1_250_500_000
+    assert made.expires_at.isoformat() == "2100-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("callee", "nowhere", "There is no domain with this short name."),
+        ("callee", "home", "A contract is between two different domains."),
+        ("name", "Not A Name", "Lower-case letters, digits and dashes, at most 50."),
+        ("agents", "bob", "each as slug@version"),
+        ("actions", "<b>", "each by its short name"),
+        ("scopes", "everything", "a star only at the end"),
+        ("data_classes", "In Ternal", "each a lower-case word"),
+        ("budget", "much", "Write the amount as dollars such as 250.00."),
+        ("budget", "0", "A whole number of micro-USD from 1."),
+        ("last_day", "2001-01-01", "A contract ends in the future."),
+        ("last_day", "9999-12-31", "Choose an earlier day."),
+    ],
+)
+def test_a_wrong_term_is_told_beside_its_field_and_nothing_is_drafted(
+    ally: Alliance, field: str, value: str, said: str
+) -> None:
+    browser = signed_in(make.signatory("ute", ally.home.domain))
+    answer = browser.post(reverse("contract-draft"), {**DRAFT, field: value})
+    assert answer.status_code == 422
+    assert answer.text.count('aria-invalid="true"') == 1
+    assert said in answer.text[answer.text.index(f'id="id_{field}_error"') :]
+    assert Contract.objects.count() == 1
+
+
+def test_who_may_not_sign_has_no_form_and_drafts_nothing(ally: Alliance) -> None:
+    browser = signed_in(ally.home.grace)
+    assert reverse("contract-draft") not in browser.get(reverse("contracts")).text
+    assert browser.get(reverse("contract-draft")).status_code == 403
+    assert browser.post(reverse("contract-draft"), DRAFT).status_code == 403
+    assert Contract.objects.count() == 1
+
+
+def test_what_was_used_of_the_cap_is_shown_with_the_receipts(ally: Alliance) -> None:
+    make.spent(ally, ally.home.domain, 250_000)
+    address = reverse("contract", args=[ally.contract.pk])
+    page = signed_in(ally.home.grace).get(address).text
+    assert "0.25 USD" in page
+    assert "0.75 USD left" in page
+
+
 def test_signing_without_the_permission_changes_nothing(ally: Alliance) -> None:
     ute = make.signatory("ute", ally.home.domain)
     contract = make.draft(ally.home, ally.callee, ute, name="next")

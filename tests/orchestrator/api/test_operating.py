@@ -147,4 +147,5 @@ def test_a_packet_says_what_failed_how_it_changed_what_is_open_and_what_it_cost(
     assert second["lines"] == []
     assert packet["open_effects"] == []
     assert packet["spent"] == {"attempts": 3, "cost_micro_usd": 3000}
+    assert packet["stakes"] == {"undone": [], "kept": []}
     assert "retry" in packet["verbs"]

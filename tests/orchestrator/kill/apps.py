@@ -9,8 +9,9 @@ class KillConfig(AppConfig):
 
     def ready(self) -> None:
         """Give the worker the ledgers that wait where a test wants it, or the points to die at."""
-        from tests.orchestrator.kill import points, slow_ledger  # noqa: PLC0415 - models
+        from tests.orchestrator.kill import lapsing, points, slow_ledger  # noqa: PLC0415 - models
 
+        lapsing.install()
         if place := os.environ.get(points.PLACE):
             points.install(Path(place))
             return

@@ -4,15 +4,24 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
+from orchestrator.services import steps
 from tests.factories.governance import house
 from tests.harness.databases import CommittedDatabase
 from tests.harness.workers import Workers
 from tests.orchestrator.cells.driving import player_installed
-from tests.orchestrator.kill import points, slow_ledger
+from tests.orchestrator.kill import lapsing, points, slow_ledger
 from tests.orchestrator.kill.arena import Arena
 from tests.orchestrator.kill.stage import Bell, Stage
 
 LEASE_SECONDS = 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_step_is_a_poison() -> Iterator[None]:
+    """Let the sweeps of this process be as patient as its workers are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "MOST_CRASHES", lapsing.MANY)
+        yield
 
 
 @pytest.fixture(scope="module")

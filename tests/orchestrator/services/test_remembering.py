@@ -21,7 +21,7 @@ from tests.harness.databases import CommittedDatabase
 Race = Callable[..., list[object]]
 # Statements of one step, however long its run is: it is committed and the next one claimed in one
 # transaction, which settles and draws on the budget too. PostgreSQL appends events with one.
-BUDGET = {"sqlite": 14, "postgresql": 12}
+BUDGET = {"sqlite": 12, "postgresql": 10}
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_what_keeps_failing_stops_everything(family: Family, terminal: Terminal)
     child = family.children["web"]
     for _ in range(4):
         child.crashed()
+    child.start_at = None
     attend_until(family, terminal, "web keeps failing (exit 3), so everything stops.")
     assert family.has_failed
 

@@ -9,8 +9,8 @@ from orchestrator.models import Run
 from tests.factories import orchestrator as make
 from tests.factories.audit import recorded
 from tests.factories.governance import House
-from tests.factories.orchestrator import started, step, step_of, work
-from tests.orchestrator.services.escalating import escalated, operated
+from tests.factories.orchestrator import drive, started, step, step_of, work
+from tests.orchestrator.services.escalating import escalated, lose, operated
 from tests.orchestrator.services.executing import (
     Tool,
     approve,
@@ -77,6 +77,36 @@ def test_a_step_that_needs_a_person_is_shown_with_its_verbs(page: Client, home: 
     sent = {"verb": "retry", "step": str(look.pk)}
     assert (send(page, run, "escalations", **sent), run.state) == (302, "running")
     assert recorded(f"run:{run.pk}").count("step.retried") == 1
+
+
+def test_what_a_step_cost_how_its_tries_differ_and_what_each_verb_would_undo_is_shown(
+    page: Client, home: House
+) -> None:
+    make.agent(home, "clerk", proposals=[append(home.open)])
+    make.agent(home, "style")
+    run = started(home, step("write", "clerk"), step("last", "style"))
+    drive(run, "write")
+    execute(run)
+    for _ in range(3):
+        lose(last := step_of(run, "last"))
+    for number, detail in enumerate(("one <b>", "two", "two"), start=1):
+        last.tries.create(
+            number=number,
+            epoch=number,
+            worker="w",
+            outcome="failed",
+            error_code="boom",
+            error_detail=detail,
+            cost_micro_usd=1000,
+        )
+    shown = text(page, run)
+    assert "3 tries so far" in shown
+    assert "0.003 USD spent" in shown
+    assert "Try 2 failed otherwise than try 1" in shown
+    assert "one &lt;b&gt;" in shown
+    assert "Try 3 failed in the very same way as try 2" in shown
+    assert "A try cost about 0.001 USD so far." in shown
+    assert "If the run ends by it, this is undone: " in shown
 
 
 def test_an_effect_in_doubt_is_asked_about(

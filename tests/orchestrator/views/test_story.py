@@ -38,7 +38,7 @@ def test_a_failed_run_says_why_what_never_ran_and_that_nothing_changed() -> None
     told = tell(a_run(state="failed", steps=steps), [])
 
     assert told.happened == "Scout, “style”: The key file is in the branch."
-    assert told.not_done == "merge. Nothing outside was changed."
+    assert (told.not_done, told.left) == ("merge", "Nothing outside was changed.")
 
 
 def test_starting_again_brings_the_inputs_back() -> None:
@@ -59,7 +59,10 @@ def test_a_rejected_run_says_who_rejected_it_and_why() -> None:
     told = tell(run, [approval("rejected", no)])
 
     assert told.happened == "Grace rejected it: “Too early.”"
-    assert told.not_done == "Merge feature into main. Nothing outside was changed."
+    assert (told.not_done, told.left) == (
+        "Merge feature into main",
+        "Nothing outside was changed.",
+    )
 
 
 def test_a_gate_nobody_decided_is_not_called_a_rejection() -> None:
@@ -73,14 +76,14 @@ def test_an_effect_in_doubt_is_said_and_nobody_is_sent_to_start_again() -> None:
     run = a_run(state="escalated", is_final=False, steps=steps, effects=[an_effect("unknown")])
     told = tell(run, [])
 
-    assert "It is not known whether Merge a branch took effect" in told.not_done
+    assert "It is not known whether Merge a branch took effect" in told.left
     assert told.acts == ()
 
 
 def test_what_was_done_before_a_stop_is_named() -> None:
     run = a_run(state="timed_out", effects=[an_effect("succeeded")])
 
-    assert tell(run, []).not_done == "Still in place from before: Merge a branch."
+    assert tell(run, []).left == "Still in place from before: Merge a branch."
 
 
 def test_a_success_without_effects_claims_none() -> None:

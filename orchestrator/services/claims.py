@@ -101,17 +101,17 @@ def taken(
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
     step.agent = agent or statements.found(Agent, {"pk": step.agent_id})[0]
     budget = spending.drawn(step, kind) if drawn is None else drawn
-    return begun(step, kind, worker, budget)
+    return begun(step, kind, worker, budget, took=monotonic() - since)
 
 
-def begun(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Claim:
-    """Begin the try of a step that was just taken; its run and agent are loaded."""
+def begun(step: Step, kind: AttemptKind, worker: str, budget: Held, *, took: float = 0.0) -> Claim:
+    """Begin the try of a step that was taken `took` seconds ago; run and agent are loaded."""
     attempt = _open_attempt(step, kind, worker, budget)
     actor = Actor.agent(step.agent_id)
     said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}
     tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
-    is_late = (monotonic() - since) * PARTS > lease.total_seconds()
+    is_late = took * PARTS > lease.total_seconds()
     if is_late or lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
     return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step, budget)

@@ -51,7 +51,11 @@ class EffectUnknownError(Exception):
 
 @runtime_checkable
 class ToolAdapter(Protocol):
-    """One tool. Every method may do I/O and none is called inside a transaction."""
+    """One tool. Every method may do I/O and none is called inside a transaction.
+
+    One whose target turns away the late call of a worker that was replaced, by its fence or
+    because what it compares has changed, says so by `refuses_late_calls = True`.
+    """
 
     slug: str
     cedar_action: str
@@ -105,6 +109,11 @@ class ToolAdapter(Protocol):
         fence: int,
     ) -> Mapping[str, Any]:
         """Undo it; repeating the call with the same key changes nothing more."""
+
+
+def refuses_late_calls(adapter: ToolAdapter) -> bool:
+    """Whether what did not happen so far cannot happen any more once another worker acts."""
+    return getattr(adapter, "refuses_late_calls", False) is True
 
 
 _adapters: dict[str, ToolAdapter] = {}

@@ -191,10 +191,10 @@ MODEL_PRICES = env.json("MODEL_PRICES", default={})
 
 # Folders below which runs may name repositories; any folder when none is given --------------
 REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
-# Folders below which runs may name targets of releases, likewise
-TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[])
+# Folders below which runs may name targets of releases; the stages of examples if none is given
+TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[str(DATA_DIR / "stages")])
 # Folders below which runs may name consoles of services, likewise
-SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[])
+SERVICE_ROOTS = env.list("COUNTERSIGN_SERVICE_ROOTS", default=[str(DATA_DIR / "stages")])
 
 # What runners may reach beside the open Internet, and which secret may go to which host ---------
 AGENT_HOSTS = frozenset(env.list("COUNTERSIGN_AGENT_HOSTS", default=[]))

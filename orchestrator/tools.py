@@ -15,6 +15,7 @@ from orchestrator.runners.mcp.tool import FAMILY, adapter_of
 from orchestrator.runners.model import config as model
 from orchestrator.runners.release.deploy import Deploy
 from orchestrator.runners.supply import SupplyAdapter
+from orchestrator.runners.undo import UndoAdapter
 
 
 def register() -> None:
@@ -22,6 +23,7 @@ def register() -> None:
     adapters.register(ApprovalAdapter())
     adapters.register(CheckpointAdapter())
     adapters.register(SupplyAdapter())
+    adapters.register(UndoAdapter())
     adapters.register(GitMerge(settings.REPOSITORY_ROOTS))
     adapters.register(GitCommit(settings.REPOSITORY_ROOTS))
     adapters.register(Deploy(settings.REPOSITORY_ROOTS, settings.TARGET_ROOTS))

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import redis
-from asgiref.sync import async_to_sync
+from asgiref.sync import SyncToAsync, async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
 from orchestrator.celery import app
-from tests.harness.databases import CommittedDatabase
+from tests.harness.databases import CommittedDatabase, using
 from tests.harness.workers import Workers
 
 Race = Callable[..., list[object]]
@@ -52,6 +52,15 @@ def test_committed_db_starts_empty_every_time(committed_db: CommittedDatabase, n
     assert names() == []
     enrol(name)
     assert not connection.in_atomic_block
+
+
+def test_no_thread_of_asynchronous_code_stays_at_a_database_that_was_left(
+    committed_db: CommittedDatabase,
+) -> None:
+    thread = SyncToAsync.single_thread_executor
+    with using(committed_db.name):
+        thread.submit(names).result()
+    assert thread.submit(lambda: connections["default"].connection).result() is None
 
 
 def test_sqlite_is_a_file_with_the_settings_of_production(

@@ -50,12 +50,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class CompiledBundle:
-    """Parsed handles of one bundle. `policies` maps the engine's `policyN` to what it is."""
+    """Parsed handles of one bundle. `policies` maps the engine's `policyN` to what it is.
+
+    `names` are the actions that a policy names itself, instead of being about all of them.
+    """
 
     schema: cedarpy.Schema
     full: cedarpy.PolicySet
     without_gates: cedarpy.PolicySet
     policies: Mapping[str, Policy]
+    names: frozenset[str] = frozenset()
 
 
 def compile_bundle(policies: str, schema: str) -> CompiledBundle:
@@ -73,6 +77,7 @@ def compile_bundle(policies: str, schema: str) -> CompiledBundle:
         full=_policy_set(source),
         without_gates=_policy_set({k: v for k, v in source.items() if k not in gates}),
         policies=compiled,
+        names=frozenset(name for policy in source.values() for name in _names(policy["action"])),
     )
 
 
@@ -147,6 +152,12 @@ def _policy(source: Mapping[str, Any], line: int) -> Policy:
     texts = {name: value or "" for name, value in source.get("annotations", {}).items()}
     reads = sorted({path for condition in source["conditions"] for path in _reads(condition)})
     return Policy(read(texts, source["effect"]), digest(source), line, tuple(reads))
+
+
+def _names(scope: Mapping[str, Any]) -> list[str]:
+    """Return the actions in the scope of a policy; none for one that is about all of them."""
+    one = [scope["entity"]] if "entity" in scope else []
+    return [str(entity["id"]) for entity in (*one, *scope.get("entities", ()))]
 
 
 def _reads(node: Any) -> Iterator[str]:

@@ -43,6 +43,12 @@ def active_for(domain: Domain) -> tuple[Bundle, CompiledBundle] | None:
     return (bundle, _parsed(bundle.policies, bundle.schema)) if bundle else None
 
 
+def names(*, domain: Domain, action: str) -> bool:
+    """Whether a policy that rules the domain is about this action by name."""
+    active = active_for(domain)
+    return active is not None and action in active[1].names
+
+
 def _active(domain: Domain) -> Bundle | None:
     return Bundle.objects.filter(domain=domain, is_active=True).first()
 

@@ -11,13 +11,23 @@ from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef, StreamKey
 from governance.contract_terms import MOST_MICRO_USD, moment
-from governance.models import Contract, Decision, Domain, Receipt
+from governance.models import (
+    Contract,
+    Decision,
+    Domain,
+    Effect,
+    EffectState,
+    Receipt,
+    Reversibility,
+)
 from governance.refusals import Refusal
 from governance.selectors.clock import database_now
 from governance.services import domain_keys
 from governance.signing import is_signed
 
 KIND = "countersign.receipt/v1"
+MOST_EFFECTS = 1000
+_STANDING = (EffectState.SUCCEEDED, EffectState.RECONCILED, EffectState.UNKNOWN)
 OUTCOMES = frozenset({"succeeded", "failed", "rejected", "cancelled", "timed_out"})
 FEDERATION = Actor.system("federation")
 
@@ -95,7 +105,9 @@ def _is_complete(body: Mapping[str, Any]) -> bool:
     spent, decisions = body.get("spent_micro_usd"), body.get("decisions")
     is_amount = type(spent) is int and 0 <= spent <= MOST_MICRO_USD
     has_said = body.get("outcome") in OUTCOMES and isinstance(body.get("code"), str)
-    return has_said and is_amount and isinstance(decisions, list)
+    effects = body.get("effects")
+    has_effects = isinstance(effects, list) and len(effects) <= MOST_EFFECTS
+    return has_said and is_amount and isinstance(decisions, list) and has_effects
 
 
 def _held(message: str, holder: Domain) -> Receipt | None:
@@ -114,8 +126,20 @@ def _body(contract: Contract, origin: Origin, result: Result) -> dict[str, Any]:
         "output_digest": digest(dict(result.output)),
         "spent_micro_usd": result.spent_micro_usd,
         "decisions": _decisions(result.run_id),
+        "effects": _standing(result.run_id),
         "issued_at": moment(database_now()),
     }
+
+
+def _standing(run_id: uuid.UUID) -> list[dict[str, str]]:
+    """Return what the run left behind that somebody might have to undo.
+
+    Named are the tool, and the id by which the callee finds it; what exactly was done stays there.
+    """
+    of_run = Effect.objects.filter(run_id=run_id, state__in=_STANDING)
+    left = of_run.exclude(action__tool__reversibility=Reversibility.READ_ONLY)
+    found = left.order_by("-commit_seq", "pk").values_list("pk", "action__tool")[:MOST_EFFECTS]
+    return [{"id": str(pk), "tool": tool} for pk, tool in found]
 
 
 def _decisions(run_id: uuid.UUID) -> list[dict[str, Any]]:

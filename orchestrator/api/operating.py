@@ -50,7 +50,7 @@ class RaiseSerializer(WhySerializer):
 
 
 class VerbSerializer(WhySerializer):
-    """A verb and what it wants: a step for all but `roll_back`, and more by verb."""
+    """A verb and what it wants: a step for all but `roll_back` and `close`, and more by verb."""
 
     verb = serializers.ChoiceField(choices=verbs.VERBS)
     step = serializers.UUIDField(required=False)

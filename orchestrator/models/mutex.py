@@ -8,7 +8,8 @@ class Mutex(models.Model):
 
     It is held by `holder` while that runs under `epoch`, or while an effect of it is under way or
     in doubt, and by nobody otherwise: a step that ends, waits for people or loses its worker
-    before it began anything lets go without another write. Its lease is the claim's.
+    before it began anything lets go without another write. Its lease is the claim's. An undo
+    holds it between its attempts too.
     """
 
     key = models.CharField(max_length=240, unique=True)

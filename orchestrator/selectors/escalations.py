@@ -7,7 +7,14 @@ from uuid import UUID
 
 from governance.models import Agent, Domain, EffectState, Gate, GateState, Lifecycle
 from governance.selectors import people
-from orchestrator.models import MOST_HUMAN_RETRIES, RUN_TRANSITIONS, RunState, Step, StepState
+from orchestrator.models import (
+    MOST_HUMAN_RETRIES,
+    RUN_TRANSITIONS,
+    RunState,
+    Step,
+    StepKind,
+    StepState,
+)
 from orchestrator.patterns.states import PASSED
 from orchestrator.runners.supply import SLUG as SUPPLY
 from orchestrator.selectors.failures import (
@@ -19,6 +26,7 @@ from orchestrator.selectors.failures import (
 )
 from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
 from orchestrator.selectors.stakes import DONE, Stakes, past_pivot, stakes_of
+from orchestrator.topologies import again
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.undoing import is_read
 
@@ -34,13 +42,15 @@ class Controls:
     pause: bool = False
     resume: bool = False
     roll_back: bool = False
+    close: bool = False
     fork: bool = False
     forkable: Sequence[str] = ()
 
     @property
     def any(self) -> bool:
         """Whether there is anything to do."""
-        return self.cancel or self.pause or self.resume or self.roll_back or self.fork
+        ends = self.cancel or self.roll_back or self.close
+        return ends or self.pause or self.resume or self.fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ class Packet:
     `open_effects` all of the run that nobody has settled, `spent` what the step cost so far,
     `stakes` what would be undone if the run failed now.
     `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
+    How often it may begin again is `retries_left`; that people may have peers bid for it anew,
+    where nobody took it, is `announcements_left`.
     """
 
     step: StepRow
@@ -59,6 +71,7 @@ class Packet:
     offer: UUID | None
     verbs: Sequence[str]
     retries_left: int
+    announcements_left: int
     agents: Sequence[tuple[UUID, str]]
     failures: Sequence[AttemptRow]
     changes: Sequence[Change]
@@ -80,6 +93,7 @@ def controls_of(run: RunView, person: Any, domain: Domain, definition: Definitio
         roll_back=run.state == RunState.ESCALATED
         and not run.ending
         and _undoable(run, definition),
+        close=run.state == RunState.ESCALATED and bool(run.ending) and not _stuck(run),
         fork=bool(forkable),
         forkable=forkable,
     )
@@ -89,7 +103,7 @@ def packets_of(
     run: RunView, person: Any, domain: Domain, definition: Definition
 ) -> tuple[Packet, ...]:
     """Return every step of the run that needs a person, for one who may do something about it."""
-    stuck = [step for step in run.steps if step.state == StepState.ESCALATED]
+    stuck = _stuck(run)
     may = "operate_runs" in people.permissions_for(person, domain)
     if not stuck or not may or run.state not in _OPEN:
         return ()
@@ -97,6 +111,10 @@ def packets_of(
     known = {row.pk: row for row in rows}
     stakes = stakes_of(run, definition)
     return tuple(_packet(run, step, known[step.id], definition, stakes) for step in stuck)
+
+
+def _stuck(run: RunView) -> list[StepRow]:
+    return [step for step in run.steps if step.state == StepState.ESCALATED]
 
 
 def _forkable(run: RunView, definition: Definition) -> list[str]:
@@ -123,7 +141,8 @@ def _packet(
         doubt=doubt,
         offer=offer,
         verbs=tuple(_verbs(row, definition, in_doubt=doubt is not None, is_offered=bool(offer))),
-        retries_left=max(0, left),
+        retries_left=max(0, left) if _is_worked_on(row) else 0,
+        announcements_left=_announcements_left(row, definition),
         agents=_others(run, row),
         failures=failures,
         changes=changes_in(failures),
@@ -136,15 +155,29 @@ def _packet(
 def _verbs(row: Step, definition: Definition, *, in_doubt: bool, is_offered: bool) -> list[str]:
     is_undo, may_begin = row.undoes_id is not None, row.human_retries < MOST_HUMAN_RETRIES
     known = not in_doubt
+    workable = known and _is_worked_on(row)
     open_now = {
         "reconcile": in_doubt,
-        "retry": known and may_begin,
-        "reroute": known and may_begin and not is_undo,
-        "supply_output": known and not is_undo and not is_offered,
+        "announce_again": _announcements_left(row, definition) > 0,
+        "retry": workable and may_begin,
+        "reroute": workable and may_begin and not is_undo,
+        "supply_output": workable and not is_undo and not is_offered,
         "skip": is_undo or (known and not is_read(definition, row.path)),
         "fail": True,
     }
     return [verb for verb, is_open in open_now.items() if is_open]
+
+
+def _is_worked_on(row: Step) -> bool:
+    """Whether an agent was asked for it: nobody begins a block, or what no one was asked for."""
+    return row.undoes_id is not None or (row.kind != StepKind.BLOCK and row.agent_id is not None)
+
+
+def _announcements_left(row: Step, definition: Definition) -> int:
+    """Return how often people may still announce the step's work again."""
+    if not again.was_in_vain(row.alias, row.error_code):
+        return 0
+    return again.times_left(row.task, definition.topology_options)
 
 
 def _doubt(run: RunView, row: Step) -> EffectRow | None:

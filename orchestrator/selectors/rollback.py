@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from governance.models import Effect, EffectState, Reversibility
-from orchestrator.models import Step
+from django.db.models import F, QuerySet
+from django.utils.translation import gettext as _
+
+from governance.models import Effect, EffectState, Receipt, Reversibility
+from orchestrator.models import Errand, Step
+from orchestrator.runners.undo import SLUG as UNDO
 
 Word = Literal[
     "undone", "to_undo", "not_undone", "in_place", "unknown", "under_way", "no_trace", "never"
@@ -19,7 +23,7 @@ HARMLESS: frozenset[Word] = frozenset({"undone", "no_trace", "never"})
 class Fate:
     """One effect of a run and what became of it. `detail` says why it could not be undone."""
 
-    effect_id: UUID
+    effect_id: UUID | str
     step_path: str
     tool: str
     sentence: str
@@ -28,11 +32,44 @@ class Fate:
     detail: str
 
 
+def done_by(run_id: UUID) -> QuerySet[Effect]:
+    """Return the effects of a run's steps.
+
+    Agreements to undo one are none of them: what they led to is the fate of that effect.
+    """
+    return Effect.objects.filter(run_id=run_id).exclude(action__tool=UNDO)
+
+
 def statement_of(run_id: UUID) -> Sequence[Fate]:
     """Return the fate of every effect of the run, the one committed last first."""
-    effects = Effect.objects.filter(run_id=run_id).select_related("action__tool", "undoing")
+    effects = done_by(run_id).select_related("action__tool", "undoing")
     ordered = sorted(effects, key=lambda effect: (-(effect.commit_seq or 0), effect.started_at))
-    return [_fate(effect) for effect in ordered]
+    return [*(_fate(effect) for effect in ordered), *abroad(run_id)]
+
+
+def abroad(run_id: UUID) -> Sequence[Fate]:
+    """Return what other domains did for the run by their receipts, and what stands there."""
+    asked = Errand.objects.filter(step__run=run_id).select_related("step", "contract__callee")
+    errands = {errand.pk: errand for errand in asked}
+    accepted = Receipt.objects.filter(message__in=errands, holder=F("contract__caller"))
+    return [
+        _fate_abroad(errands[receipt.message], effect)
+        for receipt in accepted.order_by("-created_at", "pk")
+        for effect in receipt.body.get("effects", ())
+    ]
+
+
+def _fate_abroad(errand: Errand, effect: Mapping[str, Any]) -> Fate:
+    words = {"domain": errand.contract.callee.slug, "contract": errand.contract.name}
+    return Fate(
+        effect_id=str(effect.get("id"))[:40],
+        step_path=errand.step.place if errand.step else "",
+        tool=str(effect.get("tool"))[:64],
+        sentence=_("Done in %(domain)s under contract %(contract)s") % words,
+        commit_seq=None,
+        word="in_place",
+        detail=_("Only %(domain)s can undo it.") % words,
+    )
 
 
 def _fate(effect: Effect) -> Fate:

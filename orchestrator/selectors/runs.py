@@ -9,14 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.models import Stream
-from governance.models import Effect, Exhibit, Gate
+from governance.models import Exhibit, Gate
 from governance.refusals import Refusal
 from governance.selectors import people
 from orchestrator.models import RUN_FINAL, Attempt, Run, RunState, Step
 from orchestrator.selectors import sealed
 from orchestrator.selectors.lanes import lanes_of
 from orchestrator.selectors.paging import page_of
-from orchestrator.selectors.rollback import statement_of
+from orchestrator.selectors.rollback import done_by, statement_of
 from orchestrator.selectors.run_view import (
     AttemptRow,
     EffectRow,
@@ -107,7 +107,7 @@ def _view(run: Run, seq: int) -> RunView:
         effects=effects,
         exhibits=_exhibits(run),
         brief=_brief(run),
-        statement=statement_of(run.pk) if effects and _may_be_undone(run) else (),
+        statement=statement_of(run.pk) if _may_be_undone(run) else (),
     )
 
 
@@ -213,7 +213,7 @@ def _gates(run: Run) -> Sequence[GateRow]:
 
 
 def _effects(run: Run) -> Sequence[EffectRow]:
-    effects = Effect.objects.filter(run_id=run.pk).select_related("action__tool")
+    effects = done_by(run.pk).select_related("action__tool")
     return [
         EffectRow(
             id=effect.pk,

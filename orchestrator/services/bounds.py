@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from governance.models import Agent
+from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import Run, RunState, Step, StepState
 from orchestrator.patterns.base import Ask
 from orchestrator.services.definitions import definition_of
@@ -32,6 +33,18 @@ def bounds_of(run: Run, ask: Ask, agent: Agent | None = None) -> dict[str, Any]:
     needs_keys = any(plan.mutexes for plan in line)
     is_limited = bool(most_of(agent) or most_in_run(definition) or settings.MAX_PARALLEL)
     return {"mutexes": keys, "bounded": needs_keys or (is_limited and ask.kind != "block")}
+
+
+def bounds_of_undo(run: Run, place: str) -> dict[str, Any]:
+    """Return the columns of a step that undoes what the step at `place` did: bound as that was.
+
+    It needs what the blocks around had alone too, because they have ended and let go.
+    """
+    keys = {key_of(name) for name in (*blocks_around(place), place)}
+    rows = run.steps.filter(path__in={path for path, _iteration in keys})
+    bound = [row for row in rows if (row.path, row.iteration) in keys and row.bounded]
+    mutexes = sorted({key for row in bound for key in row.mutexes})
+    return {"mutexes": mutexes, "bounded": bool(bound)}
 
 
 def most_of(agent: Agent | None) -> int:
@@ -60,8 +73,10 @@ def waiting_behind(step: Step) -> QuerySet[Step]:
 
 
 def ready() -> QuerySet[Step]:
-    """Return the ready steps that may have to wait for others, of runs that go on."""
-    return Step.objects.filter(state=StepState.READY, bounded=True, run__state=RunState.RUNNING)
+    """Return the ready steps that may have to wait for others, of runs that go on or go back."""
+    goes = Q(run__state=RunState.RUNNING)
+    goes |= Q(run__state=RunState.COMPENSATING, undoes__isnull=False)
+    return Step.objects.filter(goes, state=StepState.READY, bounded=True)
 
 
 def _has_fans_within(step: StepPlan) -> bool:

@@ -1,7 +1,9 @@
 """Which ready steps a worker may take, and what for: conditions of the UPDATE that takes one."""
 
+from collections.abc import Mapping
+
 from audit import statements
-from orchestrator.models import RUN_ENDING, RunState
+from orchestrator.models import RUN_ENDING, AttemptKind, RunState
 
 
 def due() -> str:
@@ -21,10 +23,14 @@ _EFFECT_IN_FLIGHT = (
 )
 # Whether a step that may have to wait for others goes now is found out first.
 UNBOUNDED = "NOT bounded"
-FOR_A_TURN = f"action_id IS NULL AND undoes_id IS NULL AND {_run_is(RunState.RUNNING)}"
+_FOR_A_TURN = f"action_id IS NULL AND undoes_id IS NULL AND {_run_is(RunState.RUNNING)}"
 # While a run is ending nothing begins, but an effect that is in flight is settled.
-FOR_EXECUTION = (
+_FOR_EXECUTION = (
     f"action_id IS NOT NULL AND undoes_id IS NULL AND ({_run_is(RunState.RUNNING)}"
     f" OR ({_run_is(*sorted(RUN_ENDING))} AND {_EFFECT_IN_FLIGHT}))"
 )
-FOR_AN_UNDO = f"undoes_id IS NOT NULL AND {_run_is(RunState.COMPENSATING)}"
+FOR: Mapping[AttemptKind, str] = {
+    AttemptKind.TURN: _FOR_A_TURN,
+    AttemptKind.EXECUTION: _FOR_EXECUTION,
+    AttemptKind.COMPENSATION: f"undoes_id IS NOT NULL AND {_run_is(RunState.COMPENSATING)}",
+}

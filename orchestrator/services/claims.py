@@ -89,12 +89,8 @@ def taken(
 
     Who has the run locked may have drawn on its budget already.
     """
-    if kind is AttemptKind.COMPENSATION:
-        step = seizing.seize_undo(step_id=step_id, worker=worker)
-    else:
-        executing = kind is AttemptKind.EXECUTION
-        step = seizing.seize(step_id=step_id, for_execution=executing, worker=worker)
-        step = step or waiting.seize(step_id=step_id, for_execution=executing, worker=worker)
+    step = seizing.seize(step_id=step_id, kind=kind, worker=worker)
+    step = step or waiting.seize(step_id=step_id, kind=kind, worker=worker)
     if step is None:
         return None
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]

@@ -23,7 +23,7 @@ def found() -> list[UUID]:
         str(pk): [
             str(other.pk)
             for other in held_up.values()
-            if other.pk != pk and _is_inside(other, holders.get(step.waits_for))
+            if other.pk != pk and _is_before(other, holders.get(step.waits_for))
         ]
         for pk, step in held_up.items()
     }
@@ -39,15 +39,23 @@ def give_way(step_id: UUID) -> bool:
         step = held_up.select_related("run").first()
         if step is None:
             return False
-        detail = _("It waits for “%(key)s”, whose holder waits for what is held around it.")
+        detail = _("It waits for “%(key)s”, whose holder waits for what this run holds.")
         name = step.waits_for.partition("/")[2]
         steps.give_up_waiting(step, CODE, detail % {"key": name})
         runs.advance(run_id=step.run_id)
     return True
 
 
-def _is_inside(step: Step, holder: Step | None) -> bool:
-    """Whether the holder, a block, cannot end before the step does."""
-    if holder is None or holder.kind != StepKind.BLOCK or holder.run_id != step.run_id:
+def _is_before(step: Step, holder: Step | None) -> bool:
+    """Whether the holder cannot let go before the step is done.
+
+    A block ends after what is inside of it. What a run left in doubt is settled by people, who
+    are asked once everything else of it is undone.
+    """
+    if holder is None or holder.run_id != step.run_id:
         return False
-    return step.path.startswith(f"{holder.place}/")
+    return step.undoes_id is not None or _is_inside(step, holder)
+
+
+def _is_inside(step: Step, holder: Step) -> bool:
+    return holder.kind == StepKind.BLOCK and step.path.startswith(f"{holder.place}/")

@@ -19,20 +19,21 @@ from governance.refusals import Invalid, Refusal
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import bells, rollback, runs, steps
+from orchestrator.services import bells, remembered, rollback, runs, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
-from orchestrator.services.history import tell_run
+from orchestrator.services.history import tell_run, tell_step
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
 from orchestrator.services.step_rows import agent_of
 from orchestrator.services.trusting import refuse_unless_it_follows
-from orchestrator.workflow.plain_json import refuse_unstorable
+from orchestrator.topologies import again
+from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.undoing import is_read
 
 _IN_DOUBT = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
 # After these the run goes on; all others end it, or undo what it did.
-_GOES_ON = frozenset({"retry", "reroute", "skip", "reconcile"})
+_GOES_ON = frozenset({"retry", "reroute", "skip", "reconcile", "announce_again"})
 _OPEN_TO_VERBS = (RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED)
 
 
@@ -59,13 +60,12 @@ def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     with _taken(run_id, step_id, "retry", person, reason) as taken:
         refuse_in_doubt(taken.step)
         refuse_without_worker(taken.step)
-        note = {} if taken.is_undo else {"note": taken.reason}
         steps.take_up(
             taken.step,
             taken.actor,
             "step.retried",
             counted=True,
-            changes=note,
+            changes=_begun_again(taken),
             reason=taken.reason,
         )
         _go_on(taken)
@@ -104,6 +104,7 @@ def skip(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
             refuse_in_doubt(taken.step)
             refuse_around_others(taken.step)
             _refuse_if_read(taken)
+        undo_agreements.drop(taken.step, taken.reason)
         steps.skip(taken.step, taken.actor, reason=taken.reason)
         _go_on(taken)
 
@@ -115,7 +116,7 @@ def fail(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     """
     with _taken(run_id, step_id, "fail", person, reason) as taken:
         if taken.is_undo:
-            rollback.close(taken.run, "compensation_failed", taken.reason)
+            rollback.close(taken.run, "compensation_failed", taken.reason, taken.actor)
         else:
             refuse_around_others(taken.step)
             steps.fail(taken.step, "failed_by_person", taken.reason, taken.actor)
@@ -149,6 +150,24 @@ def reconcile(
         _go_on(taken)
 
 
+def announce_again(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
+    """Let peers bid once more for work that nobody took, until a fresh deadline; they read why.
+
+    Refused once `people_may_reannounce` of the file is used up.
+    """
+    with _taken(run_id, step_id, "announce_again", person, reason) as taken:
+        step, terms = taken.step, definition_of(taken.run.workflow_id).topology_options
+        if not again.was_in_vain(step.alias, step.error_code):
+            detail = _("Step %(path)s is not work that was announced and that nobody took.")
+            raise Refusal("not_announced", detail % {"path": step.place})
+        if not again.times_left(step.task, terms):
+            detail = _("People announced step %(path)s again %(count)d times; decide otherwise.")
+            words = {"path": step.place, "count": again.times(step.task)}
+            raise Refusal("too_many_announcements", detail % words)
+        _announce(taken)
+        _go_on(taken)
+
+
 def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
     """End a run that needs a person: undo what it did, whatever its file says of that.
 
@@ -167,6 +186,17 @@ def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
                 raise Refusal("nothing_to_undo", _("The run did nothing that could be undone."))
             actor = Actor.person(person.pk)
             rollback.begin(run, RunState.FAILED, "rolled_back", said, undoes=True, actor=actor)
+
+
+def close(*, run_id: UUID, person: Person, reason: str) -> None:
+    """End a rollback that can go no further from here: the run has failed and something stays."""
+    with refusals_recorded(run_id=run_id, verb="close", person=person):
+        said = checked(run=_run(run_id), person=person, reason=reason)
+        with recording():
+            run = runs.lock(run_id)
+            if run.state != RunState.ESCALATED or not run.ending:
+                raise Refusal("not_escalated", _("The run is not being rolled back."))
+            rollback.close(run, run.error_code, said, Actor.person(person.pk))
 
 
 def refuse_unless_escalated(run: Run, step: Step) -> None:
@@ -248,6 +278,13 @@ def _refuse_if_read(taken: Taken) -> None:
         raise Refusal("output_needed", detail % {"path": taken.step.path})
 
 
+def _begun_again(taken: Taken) -> dict[str, Any]:
+    """Return what changes with a retry: agents are told why, and a refused undo asks anew."""
+    if not taken.is_undo:
+        return {"note": taken.reason}
+    return {} if undo_agreements.in_use(taken.step) else {"action": None}
+
+
 def _other_agent(taken: Taken, agent_id: UUID) -> Agent:
     active = Agent.objects.filter(domain_id=taken.run.domain_id, lifecycle=Lifecycle.ACTIVE)
     agent = active.filter(pk=agent_id).exclude(pk=agent_of(taken.step).pk).first()
@@ -283,6 +320,17 @@ def _settle(
         note=taken.reason,
         response=response,
     )
+
+
+def _announce(taken: Taken) -> None:
+    """Grant the work another announcement; its block resumes with the run's next move."""
+    step = taken.step
+    task = as_stored(again.announced_again(step.task, taken.reason))
+    changes = {"task": task, "error_code": "", "error_detail": ""}
+    Step.objects.filter(pk=step.pk).update(**changes)
+    remembered.moved(step, changes)
+    said = {"reason": taken.reason, "decider": "human"}
+    tell_step(step, "step.announced_again", taken.actor, **said)
 
 
 def _go_on(taken: Taken) -> None:

@@ -15,7 +15,12 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import recording
 from audit.types import Actor
-from governance.adapters import EffectRefusedError, EffectUnknownError, adapter_for
+from governance.adapters import (
+    EffectRefusedError,
+    EffectUnknownError,
+    adapter_for,
+    refuses_late_calls,
+)
 from governance.models import Action, Effect, EffectState, Warrant
 from governance.selectors import binding
 from governance.services import effects, warrants
@@ -160,6 +165,18 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
         return
     if response is not None:
         _finish(claim, effect, response)
+    else:
+        _begin_again(claim, step, effect, over)
+
+
+def _begin_again(claim: Claim, step: Step, effect: Effect, over: str) -> None:
+    """Do what was not done so far, unless the run ends, or it might still be done by a late call.
+
+    `over` says why the warrant begins nothing any more; then it is asked for once more.
+    """
+    if not refuses_late_calls(adapter_for(_action(step).tool_id)):
+        late = _("It did not happen so far, but a call of the lost worker may still arrive.")
+        _leave_to_people(claim, effect, late)
     elif _is_ending(claim):
         _drop(claim, effect)
     elif over:

@@ -15,7 +15,7 @@ from governance.selectors import scopes
 from governance.services import bundles
 from governance.services.actions import Prepared
 from orchestrator.models import Step, StepKind, Workflow
-from orchestrator.runners import approval, checkpoint, supply
+from orchestrator.runners import approval, checkpoint, supply, undo
 from orchestrator.runners.base import AgentFailedError, Proposal
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import Definition, StepPlan, duration
@@ -24,7 +24,7 @@ from orchestrator.workflow.pointers import pointer
 from orchestrator.workflow.selection import covers
 
 # Questions of the house about a step are no action of its agent.
-_OF_THE_HOUSE = frozenset({approval.SLUG, checkpoint.SLUG, supply.SLUG})
+_OF_THE_HOUSE = frozenset({approval.SLUG, checkpoint.SLUG, supply.SLUG, undo.SLUG})
 Found = Iterator[tuple[tuple[str, ...], str]]
 
 
@@ -53,9 +53,18 @@ def refuse_of_the_house(step: Step, proposals: Sequence[Proposal]) -> None:
 
 def demands_of(step: Step, guard: Guard) -> dict[str, Any]:
     """Return who has to agree beside whom policy asks, as governance takes it."""
-    if not guard.gate:
+    return _demanded(definition_of(step.run.workflow_id), guard.gate)
+
+
+def demands_of_undo(definition: Definition, place: str) -> dict[str, Any]:
+    """Return who has to agree to undo what the step at `place` of a run did, by its file."""
+    return _demanded(definition, definition.step(place).guard.undo_gate)
+
+
+def _demanded(definition: Definition, name: str) -> dict[str, Any]:
+    if not name:
         return {}
-    rule = definition_of(step.run.workflow_id).gates[guard.gate]
+    rule = definition.gates[name]
     return {
         "groups": list(rule.groups),
         "quorum": rule.quorum,
@@ -86,6 +95,7 @@ def check(workflow: Workflow, definition: Definition, agents: Mapping[str, Agent
     found = [
         *_policy(workflow, definition, agents),
         *_scopes(definition, agents),
+        *_undo_gates(workflow, definition.steps),
         *(one for step in definition.steps for one in _effects(step)),
     ]
     if found:
@@ -119,6 +129,15 @@ def _scopes(definition: Definition, agents: Mapping[str, Agent]) -> Found:
             detail = _("Agent %(alias)s was not granted %(scopes)s.")
             words = {"alias": alias, "scopes": ", ".join(missing)}
             yield ("agents", alias, "scopes"), detail % words
+
+
+def _undo_gates(workflow: Workflow, plans: Sequence[StepPlan]) -> Found:
+    """Say of a gate for an undo that policy would deny what it agrees to."""
+    for step in plans:
+        if step.guard.undo_gate and not bundles.names(domain=workflow.domain, action=undo.SLUG):
+            detail = _("Step %(step)s: no policy permits %(action)s, so nothing could be undone.")
+            yield ("steps",), detail % {"step": step.id, "action": undo.SLUG}
+        yield from _undo_gates(workflow, step.steps)
 
 
 def _aliases(definition: Definition) -> list[tuple[str, Mapping[str, Any]]]:

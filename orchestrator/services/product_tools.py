@@ -7,7 +7,7 @@ from typing import Any
 from audit.types import Actor
 from governance.models import Domain, Reversibility, Risk
 from governance.services import tools
-from orchestrator.runners import approval, checkpoint, supply
+from orchestrator.runners import approval, checkpoint, supply, undo
 from orchestrator.runners.console import isolate, preserve, rotate
 from orchestrator.runners.git import commit, merge
 from orchestrator.runners.release import deploy
@@ -52,7 +52,7 @@ _TOOLS = (
             Risk.MEDIUM,
             Reversibility.READ_ONLY,
         )
-        for each in (approval, checkpoint, supply)
+        for each in (approval, checkpoint, supply, undo)
     ),
 )
 

@@ -14,7 +14,7 @@ from governance.services import actions
 from governance.services.actions import Prepared, Proposed
 from orchestrator.models import Step
 from orchestrator.runners.base import AgentFailedError, Proposal
-from orchestrator.services import conversations, errands, guards, steps
+from orchestrator.services import conversations, errands, failures, guards, steps
 from orchestrator.services.voices import voice_of
 
 MOST_PROPOSALS = 6
@@ -114,7 +114,8 @@ def place(step: Step, proposed: Proposed, held_output: Mapping[str, Any]) -> Non
     elif conversations.is_read_by_agent(step, proposed.action):
         conversations.refuse(step, "policy_denied", denial(proposed), proposed.action)
     else:
-        steps.fail(step, "policy_denied", denial(proposed))
+        denied = AgentFailedError("policy_denied", denial(proposed), retryable=False)
+        failures.settle(step, denied)
 
 
 def denial(proposed: Proposed) -> str:

@@ -55,7 +55,10 @@ def _moved(step: Step, gate: Gate) -> bool:
     code = _CODES.get(GateState(gate.state))
     if code is None:
         return False
-    if gate.action.tool_id == supply.SLUG:
+    if step.undoes_id:
+        # What was done stays until a person says what becomes of it.
+        steps.escalate(step, code, _why(gate))
+    elif gate.action.tool_id == supply.SLUG:
         # It was asked again about an output that a person supplied; the step needs one still.
         steps.escalate(step, code, _why(gate))
     elif gate.state == GateState.EXPIRED and guards.escalates_when_expired(step):

@@ -4,22 +4,25 @@ Effects are undone in strictly descending order of their commits (`patterns/saga
 moves a step of an ending run calls `proceed`, and so does the sweep.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from audit.types import Actor
 from governance.models import Effect, EffectState
 from orchestrator.models import Rollback, Run, RunState, Step, StepState
 from orchestrator.patterns.saga import Begin, Over, Stuck, Undo, latest_first, next_undo
-from orchestrator.selectors.rollback import HARMLESS, statement_of
-from orchestrator.services import steps
+from orchestrator.selectors.rollback import HARMLESS, Fate, abroad, done_by, statement_of
+from orchestrator.services import steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.run_states import move
 from orchestrator.services.winding_down import wind_down
 from orchestrator.workflow.undoing import is_pivot, rolls_back_on
 
+ABROAD = "effects_abroad"
 _DONE = (EffectState.SUCCEEDED, EffectState.RECONCILED)
 
 
@@ -29,7 +32,7 @@ def end(run: Run, to: RunState, code: str, detail: str, **payload: Any) -> None:
     It is rolled back first when its file says so for this end. Without that it still does not
     end before an effect in flight is settled.
     """
-    undoes = _is_wanted(run, to) and bool(undoable(run))
+    undoes = _is_wanted(run, to) and left_something(run)
     if undoes or _any_in_flight(run):
         begin(run, to, code, detail, undoes=undoes)
     else:
@@ -54,7 +57,7 @@ def begin(
 
 def stop(run: Run, code: str, detail: str) -> None:
     """End the run as failed because a rule outside of its steps says so; joins the transaction."""
-    undoes = _is_wanted(run, RunState.FAILED) and bool(undoable(run))
+    undoes = _is_wanted(run, RunState.FAILED) and left_something(run)
     begin(run, RunState.FAILED, code, detail, undoes=undoes)
 
 
@@ -81,10 +84,15 @@ def undoable(run: Run) -> list[Effect]:
     return [found[undo.key] for undo in ordered]
 
 
+def left_something(run: Run) -> bool:
+    """Whether there is anything to undo here, or anything that stands in another domain."""
+    return bool(undoable(run) or _abroad(run))
+
+
 def past_pivot(run: Run) -> bool:
     """Whether a step that the file calls a point of no return has done what it does."""
     definition = definition_of(run.workflow_id)
-    done = Effect.objects.filter(run_id=run.pk, state__in=_DONE)
+    done = done_by(run.pk).filter(state__in=_DONE)
     paths = done.values_list("action__step_path", flat=True)
     return any(is_pivot(definition, path) for path in paths)
 
@@ -107,7 +115,7 @@ def _any_in_flight(run: Run) -> bool:
 def _cancelling(run: Run) -> None:
     if not wind_down(run, run.ending_detail, gently=True):
         return
-    if _is_wanted(run, RunState.CANCELLED) and undoable(run):
+    if _is_wanted(run, RunState.CANCELLED) and left_something(run):
         code, detail = run.ending_code, run.ending_detail
         begin(run, RunState.CANCELLED, code, detail, undoes=True)
     else:
@@ -125,7 +133,21 @@ def _compensating(run: Run) -> None:
     elif isinstance(following, Stuck):
         _leave_to_people(run, [by_key[key] for key in following.keys])
     elif isinstance(following, Over):
-        _conclude(run)
+        left = _abroad(run) if run.rollback == Rollback.PENDING else ()
+        _leave_abroad(run, left) if left else _conclude(run)
+
+
+def _abroad(run: Run) -> Sequence[Fate]:
+    return () if past_pivot(run) else abroad(run.pk)
+
+
+def _leave_abroad(run: Run, left: Sequence[Fate]) -> None:
+    """Ask a person, because what was done in another domain is not undone from here."""
+    named = "; ".join(f"{fate.step_path}: {fate.tool} {fate.effect_id}" for fate in left)
+    detail = _("Other domains did this for the run, and it stands: %(what)s") % {"what": named}
+    move(run, RunState.ESCALATED, error_code=ABROAD, error_detail=detail)
+    told = [{"effect": str(f.effect_id), "step": f.step_path, "tool": f.tool} for f in left]
+    tell_run(run, "run.escalated", ENGINE, code=ABROAD, detail=detail, effects=told)
 
 
 def _as_undo(step: Step) -> Undo:
@@ -146,13 +168,14 @@ def _conclude(run: Run) -> None:
     _tell_end(run, to, code, detail)
 
 
-def close(run: Run, code: str, detail: str) -> None:
+def close(run: Run, code: str, detail: str, actor: Actor) -> None:
     """End a rollback that a person gave up: the run has failed and something stays."""
     for step in run.steps.filter(undoes__isnull=False, state=StepState.ESCALATED):
+        undo_agreements.drop(step, detail)
         steps.fail(step, step.error_code, step.error_detail)
     why: dict[str, Any] = {"error_code": code, "error_detail": detail}
     move(run, RunState.FAILED, **why, **_closing(run))
-    _tell_end(run, RunState.FAILED, code, detail)
+    _tell_end(run, RunState.FAILED, code, detail, actor)
 
 
 def _closing(run: Run) -> dict[str, Any]:
@@ -162,12 +185,14 @@ def _closing(run: Run) -> dict[str, Any]:
 def _outcome(run: Run) -> Rollback:
     fates = statement_of(run.pk)
     left = [fate for fate in fates if fate.word not in HARMLESS]
-    if run.steps.filter(undoes__isnull=False).exists():
+    if run.rollback == Rollback.PENDING:
         return Rollback.PARTIAL if left else Rollback.COMPLETE
     return Rollback.SKIPPED if left else Rollback.NOT_NEEDED
 
 
-def _tell_end(run: Run, to: RunState, code: str, detail: str, **payload: Any) -> None:
+def _tell_end(
+    run: Run, to: RunState, code: str, detail: str, actor: Actor = ENGINE, **payload: Any
+) -> None:
     """Record the statement, if there is anything to state, and the end itself."""
     stated = [
         {"effect": str(f.effect_id), "step": f.step_path, "sentence": f.sentence, "fate": f.word}
@@ -179,4 +204,4 @@ def _tell_end(run: Run, to: RunState, code: str, detail: str, **payload: Any) ->
         tell_run(
             run, "run.rollback_stated", ENGINE, rollback=run.rollback, label=label, effects=stated
         )
-    tell_run(run, f"run.{to.value}", ENGINE, code=code, detail=detail, **payload)
+    tell_run(run, f"run.{to.value}", actor, code=code, detail=detail, **payload)

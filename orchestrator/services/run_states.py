@@ -9,6 +9,7 @@ from audit.doorbell import ring_list, ring_worker
 from governance.refusals import Refusal
 from governance.services import holdings
 from orchestrator.models import RUN_FINAL, RUN_TRANSITIONS, Run, RunState
+from orchestrator.services.illegal import IllegalMoveError
 
 ANSWER_TASK = "orchestrator.answer_errand"
 _ANY = Q()
@@ -19,7 +20,7 @@ def move(run: Run, to: RunState, *, only: Q = _ANY, **changes: Any) -> None:
     if to not in RUN_TRANSITIONS[run.state]:
         detail = _("The run is “%(state)s” and cannot become “%(to)s”.")
         words = {"state": run.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
+        raise IllegalMoveError(detail % words, run_id=run.pk, step="", was=run.state, to=to.value)
     moved = Run.objects.filter(only, pk=run.pk, state=run.state).update(state=to, **changes)
     if moved != 1:
         raise Refusal("run_moved", _("The run moved meanwhile; nothing was changed."))

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 
 from audit import statements
 from governance.models import Agent, Lifecycle
-from orchestrator.models import Run, Step, StepState
+from orchestrator.models import AttemptKind, Run, Step, StepState
 from orchestrator.services import claimable, remembered
 from orchestrator.services.step_rows import Asked, queued, waiting_key, waits_since_intake
 
@@ -20,24 +20,13 @@ _IN_SERVICE = (
 )
 
 
-def seize(
-    *, step_id: UUID, for_execution: bool, worker: str, bounded: bool = False
-) -> Step | None:
-    """Take a ready step of a running run for `worker`, or return None and change nothing.
+def seize(*, step_id: UUID, kind: AttemptKind, worker: str, bounded: bool = False) -> Step | None:
+    """Take a step that is ready for this for `worker`, or return None and change nothing.
 
     While a run is ending nothing begins, but an effect that is in flight is settled. One that is
     `bounded` is taken only by whoever made sure that it need not wait for others.
     """
-    which = claimable.FOR_EXECUTION if for_execution else claimable.FOR_A_TURN
-    return _seize(step_id, which if bounded else f"{claimable.UNBOUNDED} AND {which}", worker)
-
-
-def seize_undo(*, step_id: UUID, worker: str) -> Step | None:
-    """Take a ready compensation step of a run that is rolled back, or return None."""
-    return _seize(step_id, claimable.FOR_AN_UNDO, worker)
-
-
-def _seize(step_id: UUID, which: str, worker: str) -> Step | None:
+    which = claimable.FOR[kind] if bounded else f"{claimable.UNBOUNDED} AND {claimable.FOR[kind]}"
     return statements.taken(
         Step,
         {"pk": step_id, "state": StepState.READY},

@@ -11,7 +11,7 @@ from orchestrator.history.places import Key, key_of
 from orchestrator.models import Run, Step, StepKind, StepState
 from orchestrator.patterns.base import Ask
 from orchestrator.services import timing
-from orchestrator.services.bounds import bounds_of
+from orchestrator.services.bounds import bounds_of, bounds_of_undo
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
@@ -129,6 +129,7 @@ def undo_rows(run: Run, effects: Sequence[Effect]) -> list[Step]:
             kind=StepKind.TURN,
             agent_id=effect.action.agent_id,
             undoes=effect,
+            **bounds_of_undo(run, effect.action.step_path),
         )
         for place, effect in enumerate(effects)
     ]

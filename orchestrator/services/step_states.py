@@ -22,6 +22,7 @@ from orchestrator.models import (
 )
 from orchestrator.services import bells, remembered, timing
 from orchestrator.services.bounds import waiting_behind
+from orchestrator.services.illegal import IllegalMoveError
 
 _ANY = Q()
 
@@ -32,7 +33,9 @@ def move(step: Step, to: StepState, *, only: Q = _ANY, **changes: Any) -> None:
     if to not in table.get(step.state, ()):
         detail = _("Step %(path)s is “%(state)s” and cannot become “%(to)s”.")
         words = {"path": step.path, "state": step.get_state_display(), "to": to.label}
-        raise Refusal("illegal_transition", detail % words)
+        raise IllegalMoveError(
+            detail % words, run_id=step.run_id, step=step.place, was=step.state, to=to.value
+        )
     if to == StepState.READY:
         changes = {"rung_at": Now(), **timing.times_again(step), **changes}
     if to in STEP_FINAL:

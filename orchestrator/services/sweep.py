@@ -45,6 +45,7 @@ from orchestrator.services import (
     timeouts,
 )
 from orchestrator.services.history import ENGINE
+from orchestrator.services.illegal import IllegalMoveError, tell
 
 MOST_AT_ONCE = 200
 
@@ -111,6 +112,9 @@ def _each(found: Iterable[Any], settle: Callable[[Any], bool]) -> int:
     for pk in found:
         try:
             settled += settle(pk)
+        except IllegalMoveError as illegal:
+            logger.exception("%s was to go where its state does not lead", pk)
+            tell(illegal)
         except Refusal as refusal:
             logger.info("%s was settled by somebody else: %s", pk, refusal.detail)
         except DatabaseError:
@@ -189,7 +193,8 @@ def _stuck_runs() -> list[UUID]:
     ).exclude(kind__in=[StepKind.BLOCK, StepKind.TIMER])
     idle = Q(~Exists(moving), state=RunState.RUNNING)
     held_up = Q(Exists(moving), state=RunState.WAITING)
-    ending = Q(~Exists(moving), state__in=RUN_ENDING)
+    asking = Step.objects.filter(run=OuterRef("pk"), state=StepState.AWAITING_APPROVAL)
+    ending = Q(~Exists(moving), ~Exists(asking.filter(undoes__isnull=False)), state__in=RUN_ENDING)
     stuck = Run.objects.filter(idle | held_up | ending)
     return list(stuck.values_list("pk", flat=True)[:MOST_AT_ONCE])
 

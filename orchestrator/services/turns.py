@@ -262,7 +262,7 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
 def _routed(step: Step, judged: Judged) -> None:
     """Send a step whose checkpoint does not hold where the file says, without asking policy."""
     if judged.route == "stop":
-        steps.fail(step, FAILED, judged.message)
+        failures.settle(step, AgentFailedError(FAILED, judged.message, retryable=False))
     elif judged.route == "human":
         steps.escalate(step, FAILED, judged.message)
     else:

@@ -15,16 +15,23 @@ from governance.adapters import (
     FactUnavailableError,
     adapter_for,
 )
-from governance.models import Effect, EffectState
-from governance.services import effects
+from governance.models import Effect, EffectState, Outcome, Warrant
+from governance.refusals import Refusal
+from governance.services import actions, effects, warrants
+from governance.services.actions import Proposed
+from governance.services.warrants import Claimed, Drifted
 from orchestrator.models import AttemptKind, AttemptOutcome, Step
 from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import TurnLostError
-from orchestrator.services import claims, failures, runs, steps
+from orchestrator.services import claims, failures, proposals, runs, steps, undo_agreements
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
 
 CODE = "compensation_failed"
+# What a moment later may be otherwise.
+_PASSING = frozenset({"fact_unavailable", "warrant_not_usable"})
+# An agreement that was not used in time is asked for once more.
+_LAPSED = frozenset({"warrant_expired", "warrant_void"})
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +40,7 @@ def undo(*, step_id: UUID, worker: str) -> bool:
     """Undo what the compensation step is for, and say whether it was ours to do.
 
     The undo was registered with its effect before that was attempted, and whoever approved the
-    one was shown the other, so nobody is asked again.
+    one was shown the other. Where the file or policy asks for more, its warrant is needed first.
     """
     claim = claims.claim(step_id=step_id, kind=AttemptKind.COMPENSATION, worker=worker)
     if claim is None:
@@ -48,11 +55,78 @@ def undo(*, step_id: UUID, worker: str) -> bool:
 
 
 def _undo(claim: Claim) -> None:
-    effect = Effect.objects.select_related("action").get(undoing=claim.step_id)
+    around = ("action__tool", "action__agent", "action__on_behalf_of")
+    effect = Effect.objects.select_related(*around).get(undoing=claim.step_id)
     claims.name_runner(claim, f"tool {effect.action.tool_id}")
     if effect.state == EffectState.UNKNOWN and not effect.compensation.get("safe_if_absent"):
-        _leave_to_people(claim)
-        return
+        why = _("Nobody knows whether it happened, and its undo is not safe if it did not.")
+        _leave_to_people(claim, "ambiguous_effect", why)
+    elif claim.step.action_id is None and undo_agreements.is_needed(claim.step, effect):
+        _ask(claim, effect)
+    elif claim.step.action_id is None or _is_agreed(claim, effect):
+        _compensate(claim, effect)
+
+
+def _ask(claim: Claim, effect: Effect) -> None:
+    """Propose the undo; what governance refuses to be asked is left to people."""
+    try:
+        prepared = undo_agreements.prepared(claim.step, effect)
+        with recording():
+            run = runs.lock(claim.run_id)
+            step = claims.held(claim)
+            proposed = actions.propose(prepared=prepared, rationale=run.ending_detail)
+            _place(step, proposed)
+            claims.close(claim, AttemptOutcome.PROPOSED)
+            runs.advance(run_id=claim.run_id)
+    except Refusal as no:
+        _refused(claim, no.code, no.detail)
+
+
+def _is_agreed(claim: Claim, effect: Effect) -> bool:
+    """Whether the undo may be done now under its warrant, which this uses up."""
+    used = undo_agreements.in_use(claim.step)
+    if used is not None:
+        with recording():
+            runs.lock(claim.run_id)
+            claims.held(claim)
+            effects.take_over(effect_id=used.pk, fence=claim.epoch)
+        return True
+    outcome = _claimed(claim)
+    if isinstance(outcome, warrants.Refused):
+        if outcome.code in _LAPSED:
+            _ask(claim, effect)
+        else:
+            _refused(claim, outcome.code, outcome.detail)
+    return isinstance(outcome, Claimed)
+
+
+def _claimed(claim: Claim) -> warrants.Outcome:
+    warrant = Warrant.objects.get(action=claim.step.action_id)
+    inspection = warrants.inspect(warrant_id=warrant.pk)
+    with recording():
+        runs.lock(claim.run_id)
+        held = claims.held(claim)
+        outcome = warrants.claim(
+            warrant_id=warrant.pk, inspection=inspection, worker=claim.worker, fence=claim.epoch
+        )
+        if isinstance(outcome, Drifted):
+            _place(held, outcome.proposed)
+            claims.close(claim, AttemptOutcome.PROPOSED, code="drifted")
+            runs.advance(run_id=claim.run_id)
+    return outcome
+
+
+def _place(step: Step, proposed: Proposed) -> None:
+    """Send the held step where the verdict says: to people, to be done, or to be decided about."""
+    if proposed.gate is not None:
+        steps.suspend(step, proposed.action, {})
+    elif proposed.verdict.outcome == Outcome.ALLOW:
+        steps.release_to_execution(step, proposed.action, {})
+    else:
+        steps.escalate(step, "policy_denied", proposals.denial(proposed))
+
+
+def _compensate(claim: Claim, effect: Effect) -> None:
     try:
         response = adapter_for(effect.action.tool_id).compensate(
             effect.action.envelope["arguments"],
@@ -74,6 +148,8 @@ def _done(claim: Claim, effect: Effect, response: Mapping[str, Any]) -> None:
     with recording():
         runs.lock(claim.run_id)
         step = claims.held(claim)
+        if used := undo_agreements.in_use(step):
+            effects.succeed(effect_id=used.pk, fence=claim.epoch, response={})
         effects.mark_compensated(effect_id=effect.pk, response=response)
         steps.succeed(step, response, Actor.agent(step.agent_id))
         claims.close(claim, AttemptOutcome.SUCCEEDED)
@@ -89,9 +165,14 @@ def _failed(claim: Claim, why: str) -> None:
         runs.advance(run_id=claim.run_id)
 
 
-def _leave_to_people(claim: Claim) -> None:
-    code = "ambiguous_effect"
-    why = _("Nobody knows whether it happened, and its undo is not safe if it did not.")
+def _refused(claim: Claim, code: str, why: str) -> None:
+    if code in _PASSING:
+        _failed(claim, why)
+    else:
+        _leave_to_people(claim, code, why)
+
+
+def _leave_to_people(claim: Claim, code: str, why: str) -> None:
     with recording():
         runs.lock(claim.run_id)
         steps.escalate(claims.held(claim), code, why)

@@ -29,19 +29,23 @@ _WANTS: Mapping[str, tuple[str, ...]] = {
     "retry": ("step_id",),
     "reroute": ("step_id", "agent_id"),
     "supply_output": ("step_id", "output"),
+    "announce_again": ("step_id",),
     "skip": ("step_id",),
     "fail": ("step_id",),
     "reconcile": ("step_id", "happened"),
     "roll_back": (),
+    "close": (),
 }
 _USES: Mapping[str, Callable[..., object]] = {
     "retry": escalation.retry,
     "reroute": escalation.reroute,
     "supply_output": supplying.supply,
+    "announce_again": escalation.announce_again,
     "skip": escalation.skip,
     "fail": escalation.fail,
     "reconcile": escalation.reconcile,
     "roll_back": escalation.roll_back,
+    "close": escalation.close,
 }
 VERBS = tuple(_WANTS)
 

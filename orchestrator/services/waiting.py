@@ -13,13 +13,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from governance.models import EFFECT_OPEN, Agent, Effect
 from orchestrator.history.places import blocks_around, key_of
-from orchestrator.models import Mutex, Run, Step, StepKind, StepState
+from orchestrator.models import AttemptKind, Mutex, Run, Step, StepKind, StepState
 from orchestrator.services import bounds, seizing, steps
 from orchestrator.services.definitions import definition_of
 
 # Everybody who keeps to the limit of the installation queues up at this name.
 TURNSTILE = "*"
 MOST_LOOKED_AT = 200
+# An undo keeps what it took until it is done, or left to people: it may be half done.
+_UNDER_WAY = (StepState.READY, StepState.RUNNING, StepState.BACKOFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class _HeldError(Exception):
     holder: str
 
 
-def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
+def seize(*, step_id: UUID, kind: AttemptKind, worker: str) -> Step | None:
     """Take a bounded step that is ready if nothing keeps it; joins the caller's `recording()`.
 
     One that lacks a mutex notes which, and whoever lets go of that rings for it.
@@ -41,9 +43,7 @@ def seize(*, step_id: UUID, for_execution: bool, worker: str) -> Step | None:
         return None
     try:
         with transaction.atomic():
-            taken = seizing.seize(
-                step_id=step_id, for_execution=for_execution, worker=worker, bounded=True
-            )
+            taken = seizing.seize(step_id=step_id, kind=kind, worker=worker, bounded=True)
             if taken is not None:
                 _acquire(taken)
             return taken
@@ -59,7 +59,8 @@ def live() -> QuerySet[Step]:
     """
     open_effect = Effect.objects.filter(action=OuterRef("action"), state__in=EFFECT_OPEN)
     at_work = Q(epoch=OuterRef("epoch"), state=StepState.RUNNING)
-    return Step.objects.filter(at_work | Exists(open_effect), pk=OuterRef("holder"))
+    undoing = Q(undoes__isnull=False, state__in=_UNDER_WAY)
+    return Step.objects.filter(at_work | undoing | Exists(open_effect), pk=OuterRef("holder"))
 
 
 def _has_room(step: Step) -> bool:
@@ -82,7 +83,7 @@ def _has_room(step: Step) -> bool:
 
 
 def _at_work(**whose: object) -> int:
-    held = Step.objects.filter(state=StepState.RUNNING, undoes__isnull=True, **whose)
+    held = Step.objects.filter(state=StepState.RUNNING, **whose)
     return held.exclude(lease_owner="").count()
 
 
@@ -113,6 +114,9 @@ def _acquire_one(key: str, holder: Step) -> None:
     free = Mutex.objects.filter(Q(holder=holder.pk) | ~Exists(live()), key=key)
     if not free.update(holder=holder, epoch=holder.epoch):
         other = Mutex.objects.select_related("holder__run").get(key=key).holder
+        if other is not None and holder.undoes_id and other.run_id == holder.run_id:
+            # Nothing else of a run that goes back is at work; what it left in doubt stays held.
+            return
         raise _HeldError(key, other.place if other else "")
 
 

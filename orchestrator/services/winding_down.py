@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 from governance.models import Effect, EffectState, Gate, GateState
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, Step, StepState
+from orchestrator.runners.undo import SLUG as UNDO
 from orchestrator.services import steps
 from orchestrator.services.history import ENGINE
 
@@ -15,10 +16,13 @@ _COMES_BY = frozenset({StepState.READY, StepState.RUNNING, StepState.BACKOFF})
 def wind_down(run: Run, reason: str, *, gently: bool = False) -> bool:
     """Close the run's gates and end its steps; return whether nothing is under way any more.
 
+    Gates at which an undo waits stay open, because that is how the run ends.
+
     A step whose effect is in flight goes on until that is settled. `gently` leaves workers at
     their turns: they are told at their next heartbeat. Blocks and timers have no worker.
     """
     waiting = Gate.objects.filter(action__run_id=run.pk, state=GateState.PENDING)
+    waiting = waiting.exclude(action__tool=UNDO)
     open_gates = list(waiting.order_by("pk").values_list("pk", flat=True))
     under_way = [step for step in _not_ended(run) if not _stopped(step, gently=gently)]
     for gate_id in open_gates:

@@ -77,6 +77,12 @@ RUN_WORDS: Mapping[str, Words] = {
         "undo-2",
         "danger",
     ),
+    "close": Words(
+        gettext_lazy("Close the run"),
+        gettext_lazy("The run has failed, and what could not be undone stays."),
+        "circle-x",
+        "danger",
+    ),
     "cancel": Words(
         gettext_lazy("Cancel"),
         gettext_lazy("The run ends for good. What it did is undone if its file says so."),
@@ -89,6 +95,12 @@ STEP_WORDS: Mapping[str, Words] = {
         gettext_lazy("Say whether it happened"),
         gettext_lazy("Look at the target first. The run goes on from what you say here."),
         "circle-question-mark",
+        "primary",
+    ),
+    "announce_again": Words(
+        gettext_lazy("Announce it again"),
+        gettext_lazy("Every peer may bid anew until a fresh deadline, and reads your reason."),
+        "megaphone",
         "primary",
     ),
     "retry": Words(
@@ -175,6 +187,7 @@ def said(name: str) -> str:
         "resume": _("The run goes on."),
         "fork": _("This run begins where you chose, with what came before it."),
         "roll_back": _("What the run did is being undone."),
+        "announce_again": _("The work is announced again; peers bid until the deadline."),
         "supply_output": _("Your output is offered; a second person must agree to it."),
     }
     return done.get(name, _("Recorded. The run follows from there."))
@@ -195,5 +208,5 @@ def _forms(run: RunView, packet: Packet, budget: HoldingView | None) -> Iterator
 
 
 def _url(run: RunView, name: str) -> str:
-    page = "run-escalations" if name == "roll_back" else f"run-{name}"
+    page = "run-escalations" if name in {"roll_back", "close"} else f"run-{name}"
     return reverse(page, args=[run.id])

@@ -16,14 +16,16 @@ class Guard:
 
     `tool` is the only one it may use, `effect_class` what that tool's effect must be, `gate` who
     has to agree beside whom policy asks, `undone` whether an undo has to be registered before it
-    acts. `scopes` are what its agent needs for it. A no of people is `decisive` where the file
-    asks them or says what follows: it ends even the step of an agent that could go on.
+    acts, `undo_gate` who has to agree to that undo. `scopes` are what its agent needs for it. A no
+    of people is `decisive` where the file asks them or says what follows: it ends even the step of
+    an agent that could go on.
     """
 
     tool: str = ""
     effect_class: str = ""
     gate: str = ""
     undone: bool = False
+    undo_gate: str = ""
     scopes: tuple[str, ...] = ()
     decisive: bool = False
 
@@ -44,11 +46,13 @@ NOTHING = Guard()
 
 def guard_in(plain: Mapping[str, Any]) -> Guard:
     """Return what a node of the file says of its action."""
+    compensate = plain.get("compensate")
     return Guard(
         tool=plain.get("action", ""),
         effect_class=plain.get("effect", {}).get("class", ""),
         gate=plain.get("gate", ""),
-        undone="compensate" in plain,
+        undone=compensate is not None,
+        undo_gate=compensate["gate"] if isinstance(compensate, Mapping) else "",
         scopes=tuple(plain.get("scopes", ())),
         decisive="gate" in plain or "on_reject" in plain,
     )

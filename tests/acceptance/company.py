@@ -18,7 +18,7 @@ from tests.harness.backstage import Backstage
 from tests.harness.instances import ROOT, Instance, environment
 
 GOING = ("pending", "running", "waiting")
-RUN_SECONDS = 60
+RUN_SECONDS = 180
 
 
 class Company:

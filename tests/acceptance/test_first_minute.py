@@ -1,5 +1,6 @@
 """Issue 2, steps 2 and 3: two people in two browsers meet the demo on a fresh data directory."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from tests.harness.instances import Instance
 
 pytestmark = pytest.mark.e2e
 
-TEN_SECONDS = 10_000
 A_MINUTE = 60_000
 
 
@@ -73,6 +73,14 @@ def read_and_approve(page: Page) -> None:
     expect(page.get_by_text("You approved this.")).to_be_visible()
 
 
+def ten_seconds() -> float:
+    """Return the promised ten seconds of a machine of one's own, in milliseconds.
+
+    On a busy one it is as many times longer as there are processes that want to run.
+    """
+    return 10_000 * max(1, os.getloadavg()[0])
+
+
 def merges_in(instance: Instance) -> list[str]:
     """Return the subjects of the merge commits on main of the demo's repository."""
     command = ["git", "log", "--merges", "--first-parent", "--format=%s", "main"]
@@ -86,7 +94,7 @@ def test_two_people_meet_the_demo_and_one_of_them_approves_it(
     with newcomer(chromium, fresh.signin_url, "Grace") as grace:
         inbox = grace.pages[0]
         row = inbox.get_by_role("link", name=re.compile("Merge branch volume-discounts"))
-        expect(row).to_be_visible(timeout=TEN_SECONDS)
+        expect(row).to_be_visible(timeout=ten_seconds())
         link = invitation_from(grace.pages[0])
         with newcomer(chromium, link, "Heidi") as heidi:
             waits_and_is_approved(fresh, grace, heidi.pages[0])

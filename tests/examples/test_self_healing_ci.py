@@ -42,8 +42,8 @@ def commits(place: Path) -> list[str]:
     ("fault", "error"),
     [
         ("typo", "ModuleNotFoundError"),
-        ("name", "NameError"),
-        ("colon", "SyntaxError"),
+        pytest.param("name", "NameError", marks=pytest.mark.slow),
+        pytest.param("colon", "SyntaxError", marks=pytest.mark.slow),
     ],
 )
 def test_a_fault_with_a_known_remedy_is_mended_and_the_suite_is_green(

@@ -95,6 +95,8 @@ class LedgerAppend:
     slug = "ledger.append"
     cedar_action = "ledger.append"
     effect_class = "probe"
+    # The content is pinned, so whoever comes second finds another one.
+    refuses_late_calls = True
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Pin the whole content by its digest."""

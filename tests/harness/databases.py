@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import psycopg
 import redis
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -124,9 +125,17 @@ def using(name: str) -> Iterator[None]:
 
 
 def _leave() -> None:
-    """Close the connection; what a process remembers of one database is no news about another."""
-    connections["default"].close()
+    """Close the connections; what a process remembers of one database is no news about another.
+
+    Asynchronous code asks from a thread of its own, which outlives the test and the database.
+    """
+    _close()
+    SyncToAsync.single_thread_executor.submit(_close).result()
     memory.forget()
+
+
+def _close() -> None:
+    connections["default"].close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,8 @@ def committed(places: Places, place: Path) -> Iterator[CommittedDatabase]:
         "REDIS_URL": places.redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "EMAIL_URL": "dummymail://",
+        "COUNTERSIGN_TARGET_ROOTS": str(place.parent),
+        "COUNTERSIGN_SERVICE_ROOTS": str(place.parent),
         **places.engine.environment(name),
     }
     data_dir = Path(environment["COUNTERSIGN_DATA_DIR"])

@@ -35,6 +35,7 @@ class Isolate(ConsoleTool):
     slug = SLUG
     cedar_action = "isolate"
     effect_class = "probe"
+    refuses_late_calls = True
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Ask the service how it is."""

@@ -40,6 +40,7 @@ class Rotate(LastingTool):
     slug = SLUG
     cedar_action = "rotate"
     effect_class = "probe"
+    refuses_late_calls = True
     lasting = gettext_lazy("A credential that ended cannot be brought back.")
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:

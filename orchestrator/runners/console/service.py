@@ -9,7 +9,6 @@ applied/KEY.json  what came of it; the service writes it once and does nothing a
 
 import hashlib
 import json
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.runners import roots
 from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
 
 ACCOUNT = "^[a-z][a-z0-9_-]{0,40}$"
@@ -50,8 +50,7 @@ class Service:
 
     def log(self, size: int) -> bytes:
         """Return the first `size` bytes of the log; raises RepositoryError when it has fewer."""
-        with (self.path / "access.log").open("rb") as log:
-            data = log.read(min(size, LOG_LIMIT))
+        data = roots.read(self.path / "access.log", min(size, LOG_LIMIT))
         if len(data) != size:
             raise RepositoryError(f"The log of {self.name} does not hold {size} bytes.")
         return data
@@ -74,7 +73,7 @@ class Service:
         return self._answered(key) if self._order(key).is_file() else self.applied(key)
 
     def _order(self, key: str) -> Path:
-        return self.path / "commands" / f"{_plain(key)}.json"
+        return roots.within(self.path, "commands", f"{_plain(key)}.json")
 
     def _answered(self, key: str) -> Mapping[str, Any]:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -86,22 +85,16 @@ class Service:
 
     def applied(self, key: str) -> Mapping[str, Any] | None:
         """Return what came of a command, or None while nothing did."""
-        place = self.path / "applied" / f"{_plain(key)}.json"
+        place = roots.within(self.path, "applied", f"{_plain(key)}.json")
         return _object(place) if place.is_file() else None
 
     def _state(self) -> Mapping[str, Any]:
         return _object(self.path / "state.json")
 
 
-def open_service(path: str, roots: Sequence[Path] = ()) -> Service:
-    """Find the service whose console lies exactly at `path`, inside one of `roots`."""
-    place = Path(path)
-    if not path.isprintable() or not place.is_absolute() or not place.is_dir():
-        raise RepositoryError(f"{path!r} is not the absolute path of a folder.")
-    place = place.resolve()
-    if roots and not any(place.is_relative_to(root.resolve()) for root in roots):
-        outside = "lies outside the folders that COUNTERSIGN_SERVICE_ROOTS allows."
-        raise RepositoryError(f"{place} {outside}")
+def open_service(path: str, allowed: Sequence[Path]) -> Service:
+    """Find the service whose console lies exactly at `path`, inside one of the `allowed`."""
+    place = roots.inside(path, allowed, "COUNTERSIGN_SERVICE_ROOTS")
     name = _object(place / "service.json").get("name")
     if not isinstance(name, str) or not name:
         raise RepositoryError(f"{place / 'service.json'} does not name a service.")
@@ -109,11 +102,12 @@ def open_service(path: str, roots: Sequence[Path] = ()) -> Service:
 
 
 def _object(file: Path) -> Mapping[str, Any]:
+    text = roots.read(file, LIMIT + 1)
+    if len(text) > LIMIT:
+        raise RepositoryError(f"{file} is larger than {LIMIT} bytes.")
     try:
-        if file.stat().st_size > LIMIT:
-            raise RepositoryError(f"{file} is larger than {LIMIT} bytes.")
-        value = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        value = json.loads(text)
+    except ValueError as error:
         raise RepositoryError(f"{file} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise RepositoryError(f"{file} holds no JSON object.")
@@ -123,10 +117,7 @@ def _object(file: Path) -> Mapping[str, Any]:
 def _write(file: Path, value: Mapping[str, Any]) -> None:
     file.parent.mkdir(exist_ok=True)
     draft = file.with_name(f".{_plain(file.stem)}")
-    with draft.open("w") as into:
-        json.dump(value, into)
-        into.flush()
-        os.fsync(into.fileno())
+    roots.write(draft, json.dumps(value).encode())
     draft.replace(file)
 
 

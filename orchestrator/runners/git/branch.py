@@ -21,6 +21,7 @@ class BranchTool:
     """
 
     effect_class = "probe"
+    refuses_late_calls = True
     moves: ClassVar[str]
 
     def __init__(self, roots: Sequence[str] = ()) -> None:

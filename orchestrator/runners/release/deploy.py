@@ -57,6 +57,7 @@ class Deploy:
     slug = SLUG
     cedar_action = "deploy"
     effect_class = "probe"
+    refuses_late_calls = True
 
     def __init__(self, repositories: Sequence[str] = (), targets: Sequence[str] = ()) -> None:
         self.repositories = tuple(map(Path, repositories))
@@ -145,7 +146,7 @@ class Deploy:
             with turn(target.path, effect_key, fence):
                 if not target.was_current(release.name):
                     target.lay_down(release, artifact.files)
-                    target.switch(expected=pins["current"], to=release.name)
+                    target.make_current(release.name, expected=pins["current"])
             return _response(target, release)
 
     def probe(
@@ -172,7 +173,7 @@ class Deploy:
             with turn(target.path, f"{effect_key}undo", fence):
                 release = target.release(name)
                 if release and target.current() == name:
-                    target.switch(expected=name, to=release.previous)
+                    target.switch_back(expected=name, to=release.previous)
             return {"target": str(target.path), "current": target.current()}
 
     def _target(self, arguments: Mapping[str, Any]) -> Target:

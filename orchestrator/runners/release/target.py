@@ -4,7 +4,9 @@ target.json      {"environment": "staging"}, written by whoever runs the target
 allowed_signers  whose commits may run here, in the format of ssh-keygen(1)
 releases/KEY/    the files of one release; KEY is the beginning of its effect's key
 releases/KEY.json  its commit, version and digest, and which release it replaced
+releases/KEY.switched  that it was switched to; stands from just before that moment on
 current          a symbolic link to a release
+.current-KEY     the link before it is renamed to become `current`
 """
 
 import json
@@ -14,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from orchestrator.runners import roots
 from orchestrator.runners.git.command import RepositoryError
 
 RULES, SIGNERS, RELEASES, CURRENT = "target.json", "allowed_signers", "releases", "current"
@@ -60,23 +63,25 @@ class Target:
 
     def release(self, name: str) -> Release | None:
         """Return what is known of a release; None when it is not here."""
-        record = self.path / RELEASES / f"{name}.json"
+        record = roots.within(self.path, RELEASES, f"{name}.json")
         if name == NONE or not record.is_file() or not (self.path / RELEASES / name).is_dir():
             return None
-        return Release(**json.loads(record.read_text()))
+        return Release(**json.loads(roots.read(record, LIMIT)))
 
     def was_current(self, name: str) -> bool:
-        """Return whether a release is current, or was until another took its place."""
-        records = (self.path / RELEASES).glob("*.json")
-        after = (json.loads(record.read_text())["previous"] for record in records)
-        return self.current() == name or name in after
+        """Return whether a release became current, whatever is current by now.
+
+        Its link is there until the very rename that makes it current, so with the mark there and
+        the link gone it was done, also where somebody switched back by hand.
+        """
+        return self._mark(name).is_file() and not os.path.lexists(self._link(name))
 
     def lay_down(self, release: Release, files: Mapping[str, tuple[int, bytes]]) -> None:
         """Write a release beside the others; one that is there already is whole, and kept.
 
         Whoever does this holds the target (`turn`).
         """
-        place = self.path / RELEASES / release.name
+        place = roots.within(self.path, RELEASES, release.name)
         if place.is_dir():
             return
         draft = place.with_name(f".{release.name}")
@@ -85,15 +90,24 @@ class Target:
         for name, (mode, data) in files.items():
             file = draft / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            _write(file, data)
+            roots.write(file, data)
             file.chmod(mode)
-        _write(place.with_name(f"{release.name}.json"), json.dumps(asdict(release)).encode())
+        record = json.dumps(asdict(release)).encode()
+        roots.write(place.with_name(f"{release.name}.json"), record)
         draft.rename(place)
 
-    def switch(self, *, expected: str, to: str) -> None:
-        """Make another release current, in one step that nobody sees half of."""
-        if self.current() != expected:
-            raise MovedError(f"Another release became current in {self.name} meanwhile.")
+    def make_current(self, name: str, *, expected: str) -> None:
+        """Switch to a release that was laid down, so that `was_current` says so from now on."""
+        self._require_current(expected)
+        link = self._link(name)
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(RELEASES) / name)
+        roots.write(self._mark(name), b"")
+        link.replace(self.path / CURRENT)
+
+    def switch_back(self, *, expected: str, to: str) -> None:
+        """Make the release before current again, in one step that nobody sees half of."""
+        self._require_current(expected)
         link, draft = self.path / CURRENT, self.path / f".{CURRENT}"
         if to == NONE:
             link.unlink()
@@ -104,6 +118,16 @@ class Target:
         draft.symlink_to(Path(RELEASES) / to)
         draft.replace(link)
 
+    def _require_current(self, expected: str) -> None:
+        if self.current() != expected:
+            raise MovedError(f"Another release became current in {self.name} meanwhile.")
+
+    def _mark(self, name: str) -> Path:
+        return roots.within(self.path, RELEASES, f"{name}.switched")
+
+    def _link(self, name: str) -> Path:
+        return self.path / f".{CURRENT}-{name}"
+
 
 def release_name(effect_key: str) -> str:
     """Return what the release of an effect is called; a repetition has the same name."""
@@ -112,15 +136,9 @@ def release_name(effect_key: str) -> str:
     return effect_key[:_KEY_LENGTH]
 
 
-def open_target(path: str, roots: Sequence[Path] = ()) -> Target:
-    """Find the target that lies exactly at `path`, an absolute path inside one of `roots`."""
-    place = Path(path)
-    if not path.isprintable() or not place.is_absolute() or not place.is_dir():
-        raise RepositoryError(f"{path!r} is not the absolute path of a folder.")
-    place = place.resolve()
-    if roots and not any(place.is_relative_to(root.resolve()) for root in roots):
-        outside = "lies outside the folders that COUNTERSIGN_TARGET_ROOTS allows."
-        raise RepositoryError(f"{place} {outside}")
+def open_target(path: str, allowed: Sequence[Path]) -> Target:
+    """Find the target that lies exactly at `path`, an absolute path inside one of `allowed`."""
+    place = roots.inside(path, allowed, "COUNTERSIGN_TARGET_ROOTS")
     return Target(place, _environment(place), _text(place / SIGNERS))
 
 
@@ -137,15 +155,9 @@ def _environment(place: Path) -> str:
 
 
 def _text(file: Path) -> str:
-    if not file.is_file():
+    if not os.path.lexists(file):
         return ""
-    if file.stat().st_size > LIMIT:
+    data = roots.read(file, LIMIT + 1)
+    if len(data) > LIMIT:
         raise RepositoryError(f"{file} is larger than {LIMIT} bytes.")
-    return file.read_text(errors="replace")
-
-
-def _write(file: Path, data: bytes) -> None:
-    with file.open("wb") as into:
-        into.write(data)
-        into.flush()
-        os.fsync(into.fileno())
+    return data.decode(errors="replace")

@@ -27,7 +27,7 @@ def gate_can_be_decided(source: Source, _every: Sequence[Node]) -> Iterator[Prob
 
 def gates_are_used(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
     """Yield every gate that no step names."""
-    used = {node.plain.get("gate") for node in every}
+    used = {name for node in every for name in _gates_of(node)}
     for name in source.value.get("gates", {}):
         if name not in used:
             yield source.problem(("gates", name), f"gate {name!r} is not used by any step")
@@ -35,9 +35,10 @@ def gates_are_used(source: Source, every: Sequence[Node]) -> Iterator[Problem]:
 
 def gate_is_known(source: Source, node: Node) -> Iterator[Problem]:
     """Yield a step whose gate the file does not declare."""
-    name = node.plain.get("gate")
-    if not node.pattern and name and name not in source.value.get("gates", {}):
-        yield source.problem((*node.place, "gate"), f"unknown gate {name!r}")
+    declared = source.value.get("gates", {})
+    for name, place in _gates_of(node).items():
+        if not node.pattern and name not in declared:
+            yield source.problem((*node.place, *place), f"unknown gate {name!r}")
 
 
 def action_says_its_effect(source: Source, node: Node) -> Iterator[Problem]:
@@ -67,6 +68,13 @@ def scopes_are_the_agents(source: Source, node: Node) -> Iterator[Problem]:
         if not covers(agent.get("scopes", ()), scope):
             message = f"scope {scope!r} is none of those of agent {node.plain['agent']!r}"
             yield source.problem((*node.place, "scopes", number), message)
+
+
+def _gates_of(node: Node) -> dict[str, tuple[str, ...]]:
+    """Return the gates that a step names, and where."""
+    guard = guard_in(node.plain)
+    named = {guard.undo_gate: ("compensate", "gate"), guard.gate: ("gate",)}
+    return {name: place for name, place in named.items() if name}
 
 
 def _stuck(gate: GateRule) -> list[str]:

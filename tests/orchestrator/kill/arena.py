@@ -103,20 +103,20 @@ class Arena:
 
 
 def point_of(seed: int, cell: Cell, passed: int) -> int:
-    """Return where to die in a cell that comes by so many points when nobody does."""
+    """Return where to die in a cell that comes by so many points when nobody does: any of them."""
     digest = hashlib.sha256(f"{seed} {cell}".encode()).digest()
-    return 1 + int.from_bytes(digest) % max(1, passed * 9 // 10)
+    return 1 + int.from_bytes(digest) % max(1, passed)
 
 
 def killed_at(arena: Arena, cell: Cell, point: int) -> Played:
     """Play a cell whose worker dies at this point.
 
     A busy machine lets claims lapse, and the undisturbed run then came by points that this one
-    does not reach: it dies earlier in the next one.
+    does not reach: it dies at the last that this one came by in the next one.
     """
     played = arena.play(cell, fatal=point)
     while not played.died and point > 1:
-        point = point * 2 // 3
+        point = max(1, min(point - 1, played.passed))
         played = arena.play(cell, fatal=point)
     return played
 

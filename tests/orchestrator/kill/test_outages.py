@@ -77,16 +77,10 @@ class TestDatabase:
             connections["default"].close()
             databases.point_settings_at(engine)
             try:
-                name = databases.migrated_template(engine)
-                environment = {
-                    "COUNTERSIGN_DATA_DIR": str(tmp_path / "data"),
-                    "REDIS_URL": redis_url,
-                    "EMAIL_URL": "dummymail://",
-                    **engine.environment(name),
-                }
-                (tmp_path / "data").mkdir(mode=0o700)
-                with databases.using(name):
-                    yield databases.CommittedDatabase(name, tmp_path / "data", environment)
+                template = databases.migrated_template(engine)
+                places = databases.Places(engine, template, redis_url)
+                with databases.committed(places, tmp_path) as made:
+                    yield made
             finally:
                 connections["default"].close()
                 del connections["default"]

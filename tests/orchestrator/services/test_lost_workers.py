@@ -117,3 +117,31 @@ def test_a_mutex_stays_held_while_nobody_knows_what_became_of_the_effect(
     assert execute(run)
     assert step_of(run, "write").state == "succeeded"
     assert claims.claim(step_id=use, kind=AttemptKind.TURN, worker=make.WORKER)
+
+
+def test_what_a_target_that_takes_late_calls_did_not_do_yet_is_not_begun_again(
+    home: House, run: Run, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "refuses_late_calls", False)
+    approve(home)
+    lost_before_the_effect(run, monkeypatch)
+    lose_worker()
+    assert execute(run)
+    write = step_of(run, "write")
+    assert (write.state, write.error_code) == ("escalated", "ambiguous_effect")
+    assert Effect.objects.get().state == "unknown"
+    assert (tool.calls, lines_in(home.guarded)) == (0, 0)
+
+
+def test_what_a_target_that_takes_late_calls_did_is_taken_over(
+    home: House, run: Run, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "refuses_late_calls", False)
+    tool.dies_after = True
+    approve(home)
+    with pytest.raises(WorkerDiedError):
+        execute(run)
+    lose_worker()
+    assert execute(run)
+    assert step_of(run, "write").state == "succeeded"
+    assert lines_in(home.guarded) == 1

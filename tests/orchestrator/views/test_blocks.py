@@ -11,8 +11,14 @@ from tests.orchestrator.cells.files import CELLS
 
 __all__ = ["home"]
 
+# Who does a step changes little on a page, so the other ten are looked at with --slow.
+LOOKED_AT = [
+    pytest.param(*cell, marks=[] if cell[1] == "centralized" else pytest.mark.slow)
+    for cell in CELLS
+]
 
-@pytest.mark.parametrize(("pattern", "topology"), CELLS)
+
+@pytest.mark.parametrize(("pattern", "topology"), LOOKED_AT)
 def test_a_run_with_blocks_is_shown_under_way_and_at_its_end_and_so_is_its_workflow(
     home: House, client: Client, pattern: str, topology: str
 ) -> None:

@@ -1,6 +1,7 @@
 """What the tools of a console do to a real service, once, whoever asks how often."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from orchestrator.runners.console.rotate import Rotate
 from tests.examples.services import asked, credential, service
 
 KEY, OTHER = "a" * 64, "b" * 64
+ANYWHERE = ["/"]
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def shop(tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_isolation_is_done_once_by_its_key_and_undone(shop: dict[str, Any]) -> None:
-    tool, pins = Isolate(), {"isolated": "false"}
+    tool, pins = Isolate(ANYWHERE), {"isolated": "false"}
     assert tool.probe(shop, pins, effect_key=KEY) is None
     first = tool.perform(shop, pins, effect_key=KEY, fence=1)
     assert asked(shop, credential(shop)) == 503
@@ -36,7 +38,7 @@ def test_isolation_is_done_once_by_its_key_and_undone(shop: dict[str, Any]) -> N
 
 
 def test_a_worker_that_was_replaced_commands_nothing(shop: dict[str, Any]) -> None:
-    tool, key = Rotate(), credential(shop)
+    tool, key = Rotate(ANYWHERE), credential(shop)
     arguments = {**shop, "account": "app"}
     pins = dict(tool.collect(arguments).pins)
     tool.perform(arguments, pins, effect_key=KEY, fence=2)
@@ -48,7 +50,7 @@ def test_a_worker_that_was_replaced_commands_nothing(shop: dict[str, Any]) -> No
 
 
 def test_a_credential_that_was_rotated_meanwhile_is_left_alone(shop: dict[str, Any]) -> None:
-    tool, arguments = Rotate(), {**shop, "account": "app"}
+    tool, arguments = Rotate(ANYWHERE), {**shop, "account": "app"}
     pins = dict(tool.collect(arguments).pins)
     tool.perform(arguments, pins, effect_key=KEY, fence=1)
     now = credential(shop)
@@ -66,17 +68,17 @@ def test_a_service_that_does_not_answer_leaves_its_effect_unknown(
     silent.mkdir()
     (silent / "service.json").write_text(json.dumps({"name": "silent", "port": 1}))
     with pytest.raises(EffectUnknownError, match="did not answer"):
-        Isolate().perform({"service": str(silent)}, {}, effect_key=KEY, fence=1)
-    for tool in (Isolate(), Rotate()):
+        Isolate(ANYWHERE).perform({"service": str(silent)}, {}, effect_key=KEY, fence=1)
+    for tool in (Isolate(ANYWHERE), Rotate(ANYWHERE)):
         with pytest.raises(EffectUnknownError, match="did not answer"):
             tool.probe({"service": str(silent)}, {}, effect_key=KEY)
-    assert Isolate().probe({"service": str(silent)}, {}, effect_key=OTHER) is None
+    assert Isolate(ANYWHERE).probe({"service": str(silent)}, {}, effect_key=OTHER) is None
 
 
 def test_evidence_is_kept_under_its_digest_and_a_changed_log_is_refused(
     shop: dict[str, Any], tmp_path: Path
 ) -> None:
-    tool = Preserve([], tmp_path / "evidence")
+    tool = Preserve(ANYWHERE, tmp_path / "evidence")
     log = Path(shop["service"]) / "access.log"
     arguments = {**shop, "size": log.stat().st_size}
     pins = dict(tool.collect(arguments).pins)
@@ -92,13 +94,35 @@ def test_evidence_is_kept_under_its_digest_and_a_changed_log_is_refused(
 
 @pytest.mark.parametrize(
     ("path", "why"),
-    [("shop", "absolute path"), ("/nowhere", "absolute path"), ("/tmp", "cannot be read")],  # noqa: S108 - no console is there
+    [("shop", "absolute path"), ("/nowhere", "absolute path"), ("/tmp", "cannot be opened")],  # noqa: S108 - no console is there
 )
 def test_what_is_no_console_is_denied(path: str, why: str) -> None:
     with pytest.raises(FactUnavailableError, match=why):
-        Isolate().collect({"service": path})
+        Isolate(ANYWHERE).collect({"service": path})
 
 
-def test_a_console_outside_the_allowed_folders_is_denied(shop: dict[str, Any]) -> None:
+@pytest.mark.parametrize("allowed", [[], ["/srv"]])
+def test_a_console_outside_the_allowed_folders_is_denied_and_without_any_every_one(
+    shop: dict[str, Any], allowed: list[str]
+) -> None:
     with pytest.raises(FactUnavailableError, match="COUNTERSIGN_SERVICE_ROOTS"):
-        Isolate(["/srv"]).collect(shop)
+        Isolate(allowed).collect(shop)
+
+
+def test_a_link_that_leads_out_of_a_console_is_refused(
+    shop: dict[str, Any], tmp_path: Path
+) -> None:
+    console, outside = Path(shop["service"]), tmp_path / "outside"
+    outside.mkdir()
+    secret = outside / "secret"
+    secret.write_text("x" * 100)
+    (console / "access.log").unlink(missing_ok=True)
+    (console / "access.log").symlink_to(secret)
+    keeps = Preserve(ANYWHERE, tmp_path / "evidence")
+    with pytest.raises(FactUnavailableError, match="cannot be opened"):
+        keeps.collect({**shop, "size": 10})
+    shutil.rmtree(console / "commands", ignore_errors=True)
+    (console / "commands").symlink_to(outside)
+    with pytest.raises(EffectRefusedError, match="leads elsewhere"):
+        Isolate(ANYWHERE).perform(shop, {}, effect_key=KEY, fence=1)
+    assert [each.name for each in outside.iterdir()] == ["secret"]

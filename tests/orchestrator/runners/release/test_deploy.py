@@ -4,6 +4,7 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from orchestrator.runners.release.deploy import Deploy
 from orchestrator.runners.release.packing import packed
 from orchestrator.runners.release.target import Release, Target, open_target
 from tests.factories.git import commit, git, repository, signing_key
+from tests.orchestrator.services.broken_ledger import WorkerDiedError
 
-tool = Deploy()
+tool = Deploy(targets=["/"])
 KEY, OTHER = "a1" * 32, "b2" * 32
 
 
@@ -127,15 +129,46 @@ def test_a_release_that_was_only_half_laid_down_is_laid_down_anew(
     assert not (target / "current" / "junk").exists()
 
 
+@pytest.mark.parametrize("dies_in", ["symlink_to", "replace"])
 def test_a_worker_that_died_between_laying_down_and_switching_is_followed_by_one_that_switches(
-    shop: Path, target: Path
+    shop: Path, target: Path, monkeypatch: pytest.MonkeyPatch, dies_in: str
 ) -> None:
     wanted = arguments(shop, target)
     pins = tool.collect(wanted).pins
-    tool.perform(wanted, pins, effect_key=KEY, fence=1)
-    (target / "current").unlink()
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, dies_in, dying_at_the_link(getattr(Path, dies_in)))
+        with pytest.raises(WorkerDiedError):
+            tool.perform(wanted, pins, effect_key=KEY, fence=1)
     assert tool.probe(wanted, pins, effect_key=KEY) is None
+    assert not os.path.lexists(target / "current")
     tool.perform(wanted, pins, effect_key=KEY, fence=2)
+    assert tool.probe(wanted, pins, effect_key=KEY) is not None
+    assert served(target) == 'VERSION = "1.0.0"\n'
+
+
+def dying_at_the_link(does: Callable[..., object]) -> Callable[..., object]:
+    def dies(place: Path, *args: object) -> object:
+        if place.name.startswith(".current"):
+            raise WorkerDiedError
+        return does(place, *args)
+
+    return dies
+
+
+def test_a_release_that_was_switched_back_by_hand_has_happened_and_is_not_deployed_again(
+    shop: Path, target: Path
+) -> None:
+    before = deployed(shop, target)["release"]
+    commit(shop, "Raise (#2)", project("1.1.0"))
+    wanted = arguments(shop, target)
+    pins = tool.collect(wanted).pins
+    done = tool.perform(wanted, pins, effect_key=OTHER, fence=1)
+    (target / "current").unlink()
+    (target / "current").symlink_to(Path("releases") / before)
+    assert tool.probe(wanted, pins, effect_key=OTHER) == done
+    assert tool.perform(wanted, pins, effect_key=OTHER, fence=2) == done
+    assert served(target) == 'VERSION = "1.0.0"\n'
+    tool.compensate(wanted, done, effect_key=OTHER, fence=3)
     assert served(target) == 'VERSION = "1.0.0"\n'
 
 
@@ -217,10 +250,32 @@ def test_a_folder_that_does_not_say_what_it_is_is_no_target(
         tool.collect(arguments(shop, target))
 
 
-def test_targets_lie_in_the_folders_that_are_allowed(shop: Path, target: Path) -> None:
-    elsewhere = Deploy(targets=[str(shop)])
+@pytest.mark.parametrize("allowed", [[], ["/srv"]])
+def test_targets_lie_in_the_folders_that_are_allowed_and_without_any_in_none(
+    shop: Path, target: Path, allowed: list[str]
+) -> None:
+    elsewhere = Deploy(targets=allowed)
     with pytest.raises(FactUnavailableError, match="COUNTERSIGN_TARGET_ROOTS"):
         elsewhere.collect(arguments(shop, target))
+    assert not (target / "releases").exists()
+
+
+@pytest.mark.parametrize("link", ["target.json", "releases"])
+def test_a_link_that_leads_out_of_a_target_is_refused(
+    shop: Path, target: Path, tmp_path: Path, link: str
+) -> None:
+    wanted = arguments(shop, target)
+    pins = tool.collect(wanted).pins
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (target / "target.json").rename(outside / "target.json")
+    (target / link).symlink_to(outside / link if link == "target.json" else outside)
+    if link == "releases":
+        (outside / "target.json").rename(target / "target.json")
+    with pytest.raises(EffectRefusedError):
+        tool.perform(wanted, pins, effect_key=KEY, fence=1)
+    assert not os.path.lexists(target / "current")
+    assert [each.name for each in outside.iterdir()] in ([], ["target.json"])
 
 
 def test_links_and_names_that_climb_are_not_packed(shop: Path, target: Path) -> None:
@@ -258,7 +313,7 @@ def test_the_archive_is_a_plain_zip_anybody_can_make_again(shop: Path) -> None:
 
 
 def test_a_release_without_its_record_is_none(target: Path) -> None:
-    place: Target = open_target(str(target))
+    place: Target = open_target(str(target), [target])
     release = Release("r1", "c" * 40, "1", "d", "none")
     place.lay_down(release, {"a/b": (0o755, b"x")})
     assert place.release("r1") == release

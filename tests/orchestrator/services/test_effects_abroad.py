@@ -1,0 +1,104 @@
+"""What another domain did for a run stands when that is rolled back, and somebody is told."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from audit.services.events import recording
+from governance.models import Effect
+from governance.refusals import Refusal
+from governance.services import domains
+from orchestrator.models import Run
+from orchestrator.selectors import escalations, runs
+from orchestrator.selectors.rollback import statement_of
+from orchestrator.services import escalation
+from orchestrator.services.definitions import definition_of
+from orchestrator.services.sweep import sweep
+from tests.factories import federation
+from tests.factories import orchestrator as make
+from tests.factories.federation import Alliance
+from tests.factories.governance import house, lines_in
+from tests.factories.orchestrator import states_of, step, work
+from tests.orchestrator.federating import ABROAD, child_of, replays, worked_off
+from tests.orchestrator.services.escalating import last_event
+from tests.orchestrator.services.proposing import append
+
+REFS = {"clerk": {"ref": "clerk@1"}, "bob": ABROAD, "broken": {"ref": "broken@1"}}
+
+
+@pytest.fixture
+def ally(db: None, tmp_path: Path) -> Alliance:
+    return federation.allied(house(tmp_path))
+
+
+def failed(ally: Alliance, **fields: object) -> Run:
+    """Write a line here, let Bob write one there, and fail."""
+    home = ally.home
+    make.agent(home, "clerk", proposals=[append(home.open, "here")])
+    there = home.open.with_name("there.txt")
+    there.write_text("first\n")
+    config = {"proposals": [append(there, "there")]}
+    federation.agent(ally, "bob", runner="echo", runner_config=config)
+    make.broken_agent(home, "broken")
+    with recording():
+        domains.admit(domain=home.domain, person=home.ines, permissions=("operate_runs",))
+    steps = [step("a", "clerk"), step("b", "bob"), step("c", "broken", on_failure="stop")]
+    saved = make.workflow(home, *steps, agents=REFS, topology="federated", **fields)
+    return work(worked_off(make.start(saved, home.ines)))
+
+
+def test_what_another_domain_did_stands_and_a_person_is_told_by_name(ally: Alliance) -> None:
+    run = failed(ally)
+    effect = Effect.objects.get(run_id=child_of(run).pk)
+    assert states_of(run)["undo/a"] == "succeeded"
+    assert (run.state, run.error_code) == ("escalated", "effects_abroad")
+    assert f"b: ledger.append {effect.pk}" in run.error_detail
+    assert lines_in(ally.home.open) == 0
+    assert lines_in(ally.home.open.with_name("there.txt")) == 1
+    told = {"effect": str(effect.pk), "step": "b", "tool": "ledger.append"}
+    said = json.loads(last_event(run, "run.escalated").payload.fields)
+    assert said["effects"] == [told]
+    assert [(fate.step_path, fate.word) for fate in statement_of(run.pk)] == [
+        ("a", "undone"),
+        ("b", "in_place"),
+    ]
+    sweep()
+    run.refresh_from_db()
+    assert run.state == "escalated"
+
+
+def test_the_person_closes_the_run_as_failed_with_something_left(ally: Alliance) -> None:
+    run = failed(ally)
+    with pytest.raises(Refusal, match="does not need a person"):
+        escalation.roll_back(run_id=run.pk, person=run.initiator, reason="Again.")
+    page = runs.run_for(run.initiator, run.pk)
+    definition = definition_of(run.workflow_id)
+    assert escalations.controls_of(page, run.initiator, ally.home.domain, definition).close
+    escalation.close(run_id=run.pk, person=run.initiator, reason="They undo it.")
+    run.refresh_from_db()
+    assert (run.state, run.rollback) == ("failed", "partial")
+    assert last_event(run, "run.failed").actor_id == str(run.initiator.pk)
+    assert replays(run)
+    with pytest.raises(Refusal, match="not being rolled back"):
+        escalation.close(run_id=run.pk, person=run.initiator, reason="Again.")
+
+
+def test_where_the_file_wants_nothing_undone_nobody_is_asked(ally: Alliance) -> None:
+    run = failed(ally, rollback_on=["cancelled"])
+    assert (run.state, run.rollback) == ("failed", "skipped")
+    assert [fate.word for fate in statement_of(run.pk)] == ["in_place", "in_place"]
+
+
+def test_an_errand_that_did_nothing_leaves_nothing_to_tell(ally: Alliance) -> None:
+    federation.agent(ally, "bob", runner="echo")
+    make.broken_agent(ally.home, "broken")
+    saved = make.workflow(
+        ally.home,
+        step("b", "bob"),
+        step("c", "broken", on_failure="stop"),
+        agents={"bob": ABROAD, "broken": {"ref": "broken@1"}},
+        topology="federated",
+    )
+    run = work(worked_off(make.start(saved, ally.home.ines)))
+    assert (run.state, run.rollback) == ("failed", "not_needed")

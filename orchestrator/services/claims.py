@@ -40,6 +40,9 @@ from orchestrator.services import seizing, spending, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.spending import Charged
 
+# A lease begins anew where more than one of so many parts of it passed before the work began.
+PARTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -87,8 +90,10 @@ def taken(
 ) -> Claim | None:
     """Take a ready step within the caller's `recording()`, which may have read run and agent.
 
-    Who has the run locked may have drawn on its budget already.
+    Who has the run locked may have drawn on its budget already. What takes long before it begins
+    is not on its lease: the first draw of a process for a model reads the list of prices.
     """
+    since = monotonic()
     step = seizing.seize(step_id=step_id, kind=kind, worker=worker)
     step = step or waiting.seize(step_id=step_id, kind=kind, worker=worker)
     if step is None:
@@ -96,7 +101,7 @@ def taken(
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
     step.agent = agent or statements.found(Agent, {"pk": step.agent_id})[0]
     budget = spending.drawn(step, kind) if drawn is None else drawn
-    return begun(step, kind, worker, budget)
+    return begun(step, kind, worker, budget, took=monotonic() - since)
 
 
 def taken_together(*, step_ids: Sequence[UUID], worker: str, run: Run) -> list[Claim]:
@@ -105,41 +110,46 @@ def taken_together(*, step_ids: Sequence[UUID], worker: str, run: Run) -> list[C
     It takes a few statements however many they are, but for those that may have to wait for
     others. Raises NoBudgetError when one of them finds no budget.
     """
-    rows = {row.pk: row for row in seizing.seize_all(step_ids, worker)} if step_ids else {}
+    since = monotonic()
+    rows = {row.pk: row for row in seizing.seize_all(step_ids, worker)}
     agents = Agent.objects.in_bulk({row.agent_id for row in rows.values()})
     for row in rows.values():
         row.run, row.agent = run, agents[row.agent_id]
     at_once = [rows[step_id] for step_id in step_ids if step_id in rows]
     budgets = spending.drawn_together(at_once)
     kind = AttemptKind.TURN
-    begun = all_begun(list(zip(at_once, budgets, strict=True)), kind, worker)
+    held = list(zip(at_once, budgets, strict=True))
+    begun = all_begun(held, kind, worker, took=monotonic() - since)
     others = [step_id for step_id in step_ids if step_id not in rows]
     claims = [taken(step_id=s, kind=kind, worker=worker, run=run) for s in others]
     return [*begun, *filter(None, claims)]
 
 
-def begun(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Claim:
-    """Begin the try of a step that was just taken; its run and agent are loaded."""
-    [claim] = all_begun([(step, budget)], kind, worker)
+def begun(step: Step, kind: AttemptKind, worker: str, budget: Held, *, took: float = 0.0) -> Claim:
+    """Begin the try of a step that was taken `took` seconds ago; run and agent are loaded."""
+    [claim] = all_begun([(step, budget)], kind, worker, took=took)
     return claim
 
 
-def all_begun(taken: Sequence[tuple[Step, Held]], kind: AttemptKind, worker: str) -> list[Claim]:
-    """Begin the tries of steps that were just taken, with what each of them holds."""
+def all_begun(
+    taken: Sequence[tuple[Step, Held]], kind: AttemptKind, worker: str, *, took: float
+) -> list[Claim]:
+    """Begin the tries of steps that were taken `took` seconds ago, with what each holds."""
     attempts = [_attempt_of(step, kind, worker, budget) for step, budget in taken]
     statements.inserted(attempts)
     return [
-        _told(step, attempt, worker, budget)
+        _told(step, attempt, worker, budget, took)
         for (step, budget), attempt in zip(taken, attempts, strict=True)
     ]
 
 
-def _told(step: Step, attempt: Attempt, worker: str, budget: Held) -> Claim:
+def _told(step: Step, attempt: Attempt, worker: str, budget: Held, took: float) -> Claim:
     actor, kind = Actor.agent(step.agent_id), attempt.kind
     said = {"attempt": attempt.number, "kind": str(kind), "held": dict(budget.amounts)}
     tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
-    if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
+    is_late = took * PARTS > lease.total_seconds()
+    if is_late or lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
     return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step, budget)
 

@@ -125,7 +125,7 @@ def taken_together(*, step_ids: Sequence[UUID], worker: str, run: Run) -> list[C
     return [*begun, *filter(None, claims)]
 
 
-def begun(step: Step, kind: AttemptKind, worker: str, budget: Held, *, took: float = 0.0) -> Claim:
+def begun(step: Step, kind: AttemptKind, worker: str, budget: Held, *, took: float) -> Claim:
     """Begin the try of a step that was taken `took` seconds ago; run and agent are loaded."""
     [claim] = all_begun([(step, budget)], kind, worker, took=took)
     return claim

@@ -281,14 +281,18 @@ def recovery(home: Any, workers: Any) -> None:
     run = make.start(saved, home.ines)
     tries = Attempt.objects.filter(step__run=run).order_by("number")
     until(lambda: tries.count() == 1)
-    time.sleep(1)
+    time.sleep(2)
+    if (first := tries.get()).outcome != "running":
+        raise SystemExit(f"The turn to be killed ended by itself: {first.error_detail}")
     steward = subprocess.Popen([sys.executable, "-m", "django", "steward"], cwd=ROOT)
     try:
         killed = datetime.now(UTC)
         workers.kill("work")
         workers.start("work")
         until(lambda: tries.count() > 1)
-        took = seconds_since(killed, list(tries)[1].started_at)
+        first, second = list(tries)[:2]
+        assert first.outcome == "crashed", first.outcome
+        took = seconds_since(killed, second.started_at)
         say("SIGKILL to the step running again (defaults)", f"{took:7.1f} s")
     finally:
         steward.terminate()

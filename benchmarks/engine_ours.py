@@ -268,10 +268,7 @@ def recovery(home: Any, workers: Any) -> None:
     from tests.factories import governance
     from tests.factories import orchestrator as make
 
-    program = Path(DIRECTORY) / "agents" / "sleeper.py"
-    program.parent.mkdir()
-    program.write_text("import time\ntime.sleep(300)\n")
-    config = {"argv": ["python", str(program)]}
+    config = {"argv": ["python", "-c", "import time; time.sleep(300)"]}
     governance.agent(
         home.domain, home.ada, home.sam, slug="sleeper", runner="process", runner_config=config
     )

@@ -97,6 +97,7 @@ STEPS: Types = (
     ("step.skipped", _was_skipped),
     ("step.revoked", _("Step {step} was taken from its worker and is ready again")),
     ("step.retried", _("Somebody let step {step} begin again: {reason}")),
+    ("step.announced_again", _("Somebody announced the work of {step} again: {reason}")),
     ("step.rerouted", _("Somebody gave step {step} to {agent}: {reason}")),
     ("step.supplied", _("Somebody offered an output for step {step}: {reason}")),
     ("step.supply_accepted", _("The offered output of step {step} was approved")),

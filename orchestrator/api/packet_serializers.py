@@ -50,6 +50,7 @@ class PacketSerializer(serializers.Serializer[Any]):
     offer = serializers.UUIDField(allow_null=True)
     verbs = serializers.ListField(child=serializers.ChoiceField(choices=VERBS))
     retries_left = serializers.IntegerField()
+    announcements_left = serializers.IntegerField()
     failures = AttemptSerializer(many=True)
     changes = ChangeSerializer(many=True)
     open_effects = RunEffectSerializer(many=True)

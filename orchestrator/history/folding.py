@@ -9,6 +9,7 @@ from orchestrator.patterns.base import Ask, PastStep
 from orchestrator.patterns.changes import Settled
 from orchestrator.patterns.spending import UNITS
 from orchestrator.patterns.states import FINAL
+from orchestrator.topologies.again import announced_again
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.plain_json import as_stored
 from orchestrator.workflow.shared_state import Entry, reduced
@@ -93,6 +94,9 @@ class Fold:
         if type == "step.charged":
             self._charge(payload)
             return True
+        if type == "step.announced_again":
+            self._offer_anew(payload)
+            return True
         if type not in _BECOMES:
             return False
         key, state = key_of(str(payload["step"])), _BECOMES[type]
@@ -132,6 +136,11 @@ class Fold:
             kind=payload["kind"],
         )
         self._put(ended)
+
+    def _offer_anew(self, payload: Mapping[str, Any]) -> None:
+        step = self.steps[key_of(str(payload["step"]))]
+        task = announced_again(step.task, str(payload["reason"]))
+        self._put(replace(step, task=task, error_code=""))
 
     def _charge(self, payload: Mapping[str, Any]) -> None:
         so_far = self.charges.setdefault(key_of(str(payload["step"])), dict.fromkeys(UNITS, 0))

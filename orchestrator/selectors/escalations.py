@@ -7,7 +7,14 @@ from uuid import UUID
 
 from governance.models import Agent, Domain, EffectState, Gate, GateState, Lifecycle
 from governance.selectors import people
-from orchestrator.models import MOST_HUMAN_RETRIES, RUN_TRANSITIONS, RunState, Step, StepState
+from orchestrator.models import (
+    MOST_HUMAN_RETRIES,
+    RUN_TRANSITIONS,
+    RunState,
+    Step,
+    StepKind,
+    StepState,
+)
 from orchestrator.patterns.states import PASSED
 from orchestrator.runners.supply import SLUG as SUPPLY
 from orchestrator.selectors.failures import (
@@ -19,6 +26,7 @@ from orchestrator.selectors.failures import (
 )
 from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
 from orchestrator.selectors.stakes import DONE, Stakes, past_pivot, stakes_of
+from orchestrator.topologies import again
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.undoing import is_read
 
@@ -53,6 +61,8 @@ class Packet:
     `open_effects` all of the run that nobody has settled, `spent` what the step cost so far,
     `stakes` what would be undone if the run failed now.
     `offer` is the gate at which a supplied output waits. `agents` could do the step instead.
+    How often it may begin again is `retries_left`; that people may have peers bid for it anew,
+    where nobody took it, is `announcements_left`.
     """
 
     step: StepRow
@@ -61,6 +71,7 @@ class Packet:
     offer: UUID | None
     verbs: Sequence[str]
     retries_left: int
+    announcements_left: int
     agents: Sequence[tuple[UUID, str]]
     failures: Sequence[AttemptRow]
     changes: Sequence[Change]
@@ -130,7 +141,8 @@ def _packet(
         doubt=doubt,
         offer=offer,
         verbs=tuple(_verbs(row, definition, in_doubt=doubt is not None, is_offered=bool(offer))),
-        retries_left=max(0, left),
+        retries_left=max(0, left) if _is_worked_on(row) else 0,
+        announcements_left=_announcements_left(row, definition),
         agents=_others(run, row),
         failures=failures,
         changes=changes_in(failures),
@@ -143,15 +155,29 @@ def _packet(
 def _verbs(row: Step, definition: Definition, *, in_doubt: bool, is_offered: bool) -> list[str]:
     is_undo, may_begin = row.undoes_id is not None, row.human_retries < MOST_HUMAN_RETRIES
     known = not in_doubt
+    workable = known and _is_worked_on(row)
     open_now = {
         "reconcile": in_doubt,
-        "retry": known and may_begin,
-        "reroute": known and may_begin and not is_undo,
-        "supply_output": known and not is_undo and not is_offered,
+        "announce_again": _announcements_left(row, definition) > 0,
+        "retry": workable and may_begin,
+        "reroute": workable and may_begin and not is_undo,
+        "supply_output": workable and not is_undo and not is_offered,
         "skip": is_undo or (known and not is_read(definition, row.path)),
         "fail": True,
     }
     return [verb for verb, is_open in open_now.items() if is_open]
+
+
+def _is_worked_on(row: Step) -> bool:
+    """Whether an agent was asked for it: nobody begins a block, or what no one was asked for."""
+    return row.undoes_id is not None or (row.kind != StepKind.BLOCK and row.agent_id is not None)
+
+
+def _announcements_left(row: Step, definition: Definition) -> int:
+    """Return how often people may still announce the step's work again."""
+    if not again.was_in_vain(row.alias, row.error_code):
+        return 0
+    return again.times_left(row.task, definition.topology_options)
 
 
 def _doubt(run: RunView, row: Step) -> EffectRow | None:

@@ -19,20 +19,21 @@ from governance.refusals import Invalid, Refusal
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import bells, rollback, runs, steps, undo_agreements
+from orchestrator.services import bells, remembered, rollback, runs, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
-from orchestrator.services.history import tell_run
+from orchestrator.services.history import tell_run, tell_step
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.run_states import move
 from orchestrator.services.step_rows import agent_of
 from orchestrator.services.trusting import refuse_unless_it_follows
-from orchestrator.workflow.plain_json import refuse_unstorable
+from orchestrator.topologies import again
+from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.undoing import is_read
 
 _IN_DOUBT = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
 # After these the run goes on; all others end it, or undo what it did.
-_GOES_ON = frozenset({"retry", "reroute", "skip", "reconcile"})
+_GOES_ON = frozenset({"retry", "reroute", "skip", "reconcile", "announce_again"})
 _OPEN_TO_VERBS = (RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED)
 
 
@@ -151,6 +152,24 @@ def reconcile(
             steps.skip(taken.step, taken.actor, **said)
         else:
             steps.take_up(taken.step, taken.actor, "step.settled", changes=changes, **said)
+        _go_on(taken)
+
+
+def announce_again(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
+    """Let peers bid once more for work that nobody took, until a fresh deadline; they read why.
+
+    Refused once `people_may_reannounce` of the file is used up.
+    """
+    with _taken(run_id, step_id, "announce_again", person, reason) as taken:
+        step, terms = taken.step, definition_of(taken.run.workflow_id).topology_options
+        if not again.was_in_vain(step.alias, step.error_code):
+            detail = _("Step %(path)s is not work that was announced and that nobody took.")
+            raise Refusal("not_announced", detail % {"path": step.place})
+        if not again.times_left(step.task, terms):
+            detail = _("People announced step %(path)s again %(count)d times; decide otherwise.")
+            words = {"path": step.place, "count": again.times(step.task)}
+            raise Refusal("too_many_announcements", detail % words)
+        _announce(taken)
         _go_on(taken)
 
 
@@ -306,6 +325,17 @@ def _settle(
         note=taken.reason,
         response=response,
     )
+
+
+def _announce(taken: Taken) -> None:
+    """Grant the work another announcement; its block resumes with the run's next move."""
+    step = taken.step
+    task = as_stored(again.announced_again(step.task, taken.reason))
+    changes = {"task": task, "error_code": "", "error_detail": ""}
+    Step.objects.filter(pk=step.pk).update(**changes)
+    remembered.moved(step, changes)
+    said = {"reason": taken.reason, "decider": "human"}
+    tell_step(step, "step.announced_again", taken.actor, **said)
 
 
 def _go_on(taken: Taken) -> None:

@@ -5,6 +5,7 @@ Joins the caller's `recording()`, which holds the run. What a move says is told 
 """
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -119,9 +120,11 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
 
 def _begun(step: Step, worker: str) -> Claim | None:
     """Return the claim on a step that was taken at once; without budget it is ready instead."""
+    since = monotonic()
     answer = spending.draw(step, AttemptKind.TURN, epoch=step.epoch)
     if isinstance(answer, Held):
-        return claims.begun(step, AttemptKind.TURN, worker, answer)
+        kind, took = AttemptKind.TURN, monotonic() - since
+        return claims.begun(step, kind, worker, answer, took=took)
     steps.put_back(step)
     bells.ring_all([step])
     return None

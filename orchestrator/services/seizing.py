@@ -1,6 +1,6 @@
 """Ready steps are taken for a worker, each by one conditional UPDATE that moves its epoch on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -34,6 +34,13 @@ def seize(*, step_id: UUID, kind: AttemptKind, worker: str, bounded: bool = Fals
         _taken_by(worker),
         only=f"{claimable.due()} AND {which}",
     )
+
+
+def seize_all(step_ids: Sequence[UUID], worker: str) -> list[Step]:
+    """Take those of the steps for turns that are ready, not bounded and of a running run."""
+    only = f"{claimable.UNBOUNDED} AND {claimable.due()} AND {claimable.FOR[AttemptKind.TURN]}"
+    ready = {"state": StepState.READY}
+    return statements.all_taken(Step, step_ids, ready, _taken_by(worker), only)
 
 
 def seize_at_once(run: Run, asked: Asked, worker: str) -> Step | None:

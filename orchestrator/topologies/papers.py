@@ -47,6 +47,7 @@ class Rules:
     bid_deadline: str
     ack_timeout: str
     max_reannounce: int
+    people_may_reannounce: int
     reserve_price: int | None
     weights: Mapping[str, int]
     max_bids: int | None
@@ -61,6 +62,7 @@ def rules_of(options: Mapping[str, Any]) -> Rules:
         bid_deadline=options["bid_deadline"],
         ack_timeout=options["ack_timeout"],
         max_reannounce=options.get("max_reannounce", 2),
+        people_may_reannounce=options.get("people_may_reannounce", 3),
         reserve_price=options.get("reserve_price_micro_usd"),
         weights={"price": 1, "eta": 1, "confidence": 1, **options.get("weights", {})},
         max_bids=options.get("max_bids"),

@@ -97,6 +97,12 @@ STEP_WORDS: Mapping[str, Words] = {
         "circle-question-mark",
         "primary",
     ),
+    "announce_again": Words(
+        gettext_lazy("Announce it again"),
+        gettext_lazy("Every peer may bid anew until a fresh deadline, and reads your reason."),
+        "megaphone",
+        "primary",
+    ),
     "retry": Words(
         gettext_lazy("Try again"),
         gettext_lazy("The step begins again with fresh attempts; its agent reads your reason."),
@@ -181,6 +187,7 @@ def said(name: str) -> str:
         "resume": _("The run goes on."),
         "fork": _("This run begins where you chose, with what came before it."),
         "roll_back": _("What the run did is being undone."),
+        "announce_again": _("The work is announced again; peers bid until the deadline."),
         "supply_output": _("Your output is offered; a second person must agree to it."),
     }
     return done.get(name, _("Recorded. The run follows from there."))

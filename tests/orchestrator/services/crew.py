@@ -57,13 +57,21 @@ def furnished(place: Path) -> House:
 
 
 def begun(
-    home: House, *, close_sees: Any = ("draft",), version: str = "1.0.0", **fields: Any
+    home: House,
+    *,
+    close_sees: Any = ("draft",),
+    version: str = "1.0.0",
+    terms: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> Run:
-    """Start a run of a step for the whole crew, and one of Ann's after it."""
+    """Start a run of a step for the whole crew, and one of Ann's after it.
+
+    `terms` are fields of the topology beside those that it must have.
+    """
     crew = {"crew": {"peers": list(PRICES)}}
     refs = {slug: {"ref": f"{slug}@1"} for slug in PRICES}
     steps = [step("draft", "crew", **fields), step("close", "ann", context=_plain(close_sees))]
-    topology = {"decentralized": NET}
+    topology = {"decentralized": {**NET, **(terms or {})}}
     return started(home, *steps, agents=crew | refs, topology=topology, version=version)
 
 

@@ -16,7 +16,8 @@ from orchestrator.services import claimable, remembered
 from orchestrator.services.step_rows import Asked, queued, waiting_key, waits_since_intake
 
 _IN_SERVICE = (
-    "EXISTS (SELECT 1 FROM governance_agent a WHERE a.id = %s AND a.lifecycle = 'active')"
+    "EXISTS (SELECT 1 FROM governance_agent a WHERE a.id = %s AND a.lifecycle = 'active'"
+    " AND a.max_parallel IS NULL)"
 )
 
 
@@ -45,8 +46,8 @@ def seize_all(step_ids: Sequence[UUID], worker: str) -> list[Step]:
 def seize_at_once(run: Run, asked: Asked, worker: str) -> Step | None:
     """Take a step for a turn that becomes ready only now, or return None and change nothing.
 
-    It is one that has waited since intake, need not wait for others, and whose agent, as it was
-    read once, is in service now. The run is held by the caller and running.
+    It is one that has waited since intake, need not wait for others, and whose agent, which was
+    read once, is in service and without a limit now. The run is held by the caller and running.
     """
     agent = asked.agent
     if agent is None or agent.lifecycle != Lifecycle.ACTIVE or not waits_since_intake(asked.ask):

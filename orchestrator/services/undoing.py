@@ -61,9 +61,11 @@ def _undo(claim: Claim) -> None:
     if effect.state == EffectState.UNKNOWN and not effect.compensation.get("safe_if_absent"):
         why = _("Nobody knows whether it happened, and its undo is not safe if it did not.")
         _leave_to_people(claim, "ambiguous_effect", why)
-    elif claim.step.action_id is None and undo_agreements.is_needed(claim.step, effect):
+    elif claim.step.action_id is not None:
+        _undo_as_agreed(claim, effect)
+    elif undo_agreements.is_needed(claim.step, effect):
         _ask(claim, effect)
-    elif claim.step.action_id is None or _is_agreed(claim, effect):
+    else:
         _compensate(claim, effect)
 
 
@@ -71,36 +73,49 @@ def _ask(claim: Claim, effect: Effect) -> None:
     """Propose the undo; what governance refuses to be asked is left to people."""
     try:
         prepared = undo_agreements.prepared(claim.step, effect)
-        with recording():
-            run = runs.lock(claim.run_id)
-            step = claims.held(claim)
-            proposed = actions.propose(prepared=prepared, rationale=run.ending_detail)
-            _place(step, proposed)
-            claims.close(claim, AttemptOutcome.PROPOSED)
-            runs.advance(run_id=claim.run_id)
     except Refusal as no:
         _refused(claim, no.code, no.detail)
+        return
+    with recording():
+        run = runs.lock(claim.run_id)
+        step = claims.held(claim)
+        undo_agreements.drop(step, _("It ended before the undo was done, and is asked for anew."))
+        _place(step, actions.propose(prepared=prepared, rationale=run.ending_detail))
+        claims.close(claim, AttemptOutcome.PROPOSED)
+        runs.advance(run_id=claim.run_id)
 
 
-def _is_agreed(claim: Claim, effect: Effect) -> bool:
-    """Whether the undo may be done now under its warrant, which this uses up."""
+def _undo_as_agreed(claim: Claim, effect: Effect) -> None:
+    """Undo it under the warrant that people or policy gave, or ask anew when that has ended."""
     used = undo_agreements.in_use(claim.step)
-    if used is not None:
-        with recording():
-            runs.lock(claim.run_id)
-            claims.held(claim)
-            effects.take_over(effect_id=used.pk, fence=claim.epoch)
-        return True
-    outcome = _claimed(claim)
-    if isinstance(outcome, warrants.Refused):
+    if used is None:
+        _begin_as_agreed(claim, effect)
+    elif warrants.spent(warrant_id=used.warrant_id):
+        _ask(claim, effect)
+    else:
+        _take_over(claim, used)
+        _compensate(claim, effect)
+
+
+def _begin_as_agreed(claim: Claim, effect: Effect) -> None:
+    outcome = _use_warrant(claim)
+    if isinstance(outcome, Claimed):
+        _compensate(claim, effect)
+    elif isinstance(outcome, warrants.Refused):
         if outcome.code in _LAPSED:
             _ask(claim, effect)
         else:
             _refused(claim, outcome.code, outcome.detail)
-    return isinstance(outcome, Claimed)
 
 
-def _claimed(claim: Claim) -> warrants.Outcome:
+def _take_over(claim: Claim, used: Effect) -> None:
+    with recording():
+        runs.lock(claim.run_id)
+        claims.held(claim)
+        effects.take_over(effect_id=used.pk, fence=claim.epoch)
+
+
+def _use_warrant(claim: Claim) -> warrants.Outcome:
     warrant = Warrant.objects.get(action=claim.step.action_id)
     inspection = warrants.inspect(warrant_id=warrant.pk)
     with recording():

@@ -5,7 +5,7 @@ import pytest
 from django.db.models.functions import Now
 
 from governance import adapters
-from governance.models import Effect, Gate, Warrant
+from governance.models import Agent, Effect, Gate, Warrant
 from governance.refusals import Invalid
 from governance.services import gates
 from orchestrator.models import Run, Step
@@ -215,6 +215,30 @@ def test_a_worker_lost_in_an_agreed_undo_leaves_its_warrant_to_the_next(
     assert (run.state, run.rollback) == ("failed", "complete")
     assert tool.undone == ["c.txt", "b.txt", "b.txt", "a.txt"]
     assert Warrant.objects.filter(gate__action__tool="effect.undo").count() == 1
+
+
+@pytest.mark.parametrize("ends", ["its time is over", "its agent is out of service"])
+def test_a_worker_lost_in_an_undo_whose_agreement_ends_undoes_nothing_more(
+    home: House, tool: BrokenLedger, ends: str
+) -> None:
+    tool.undo_dies = "b.txt"
+    run = failed(home, PERMIT + ASKS)
+    with pytest.raises(WorkerDiedError):
+        decided(home, run, "approve")
+    tool.undo_dies = ""
+    if ends == "its time is over":
+        Warrant.objects.filter(gate__action__tool="effect.undo").update(expires_at=Now())
+    else:
+        Agent.objects.filter(slug="clerkb").update(lifecycle="suspended")
+    Step.objects.filter(state="running").update(lease_expires_at=Now())
+    assert sweep().reclaimed == 1
+    work(run)
+    assert tool.undone.count("b.txt") == 1
+    if ends == "its time is over":
+        assert decided(home, run, "approve").state == "failed"
+        assert tool.undone == ["c.txt", "b.txt", "b.txt", "a.txt"]
+    else:
+        assert step_of(run, "undo/b").error_code == "agent_not_active"
 
 
 def test_an_agreed_undo_that_fails_and_is_given_up_ends_its_agreement(

@@ -77,6 +77,36 @@ def taken(
     return rows[0] if rows else None
 
 
+def all_changed(
+    model: type[models.Model],
+    keys: Sequence[Any],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> int:
+    """Change those of the rows with these primary keys that are equal to `where`; count them."""
+    given = [plain(model, "pk", key) for key in keys]
+    return changed(model, where, values, _among(model, keys), given) if keys else 0
+
+
+def all_taken(
+    model: type[Row],
+    keys: Sequence[Any],
+    where: Mapping[str, Any],
+    values: Mapping[str, Any],
+    only: str,
+) -> list[Row]:
+    """Change those of the rows with these primary keys that are equal to `where`; return them.
+
+    They come in any order. `only` is a further condition, as SQL that holds no parameters.
+    """
+    if not keys:
+        return []
+    db = _database()
+    text, parameters = _update(db, model, where, values, f"{_among(model, keys)} AND {only}")
+    text = f"{text} RETURNING {_columns_text(db.vendor, model)}"
+    return _rows(db, model, text, [*parameters, *(plain(model, "pk", key) for key in keys)])
+
+
 def found(model: type[Row], where: Mapping[str, Any], *, most: int = 1) -> list[Row]:
     """Return rows that are equal to `where`, none of them locked."""
     db = _database()
@@ -240,6 +270,10 @@ def _asked(db: BaseDatabaseWrapper, model: type[models.Model], name: str, value:
         return _Part("IS NULL")
     value = value.pk if isinstance(value, models.Model) else value
     return _Part("= %s", (_field(model, name).get_db_prep_value(value, db),))
+
+
+def _among(model: type[models.Model], keys: Sequence[Any]) -> str:
+    return f"{_column(model, 'pk')} IN ({', '.join(['%s'] * len(keys))})"
 
 
 @lru_cache(maxsize=1024)

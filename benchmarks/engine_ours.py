@@ -268,10 +268,7 @@ def recovery(home: Any, workers: Any) -> None:
     from tests.factories import governance
     from tests.factories import orchestrator as make
 
-    program = Path(DIRECTORY) / "agents" / "sleeper.py"
-    program.parent.mkdir()
-    program.write_text("import time\ntime.sleep(300)\n")
-    config = {"argv": ["python", str(program)]}
+    config = {"argv": ["python", "-c", "import time; time.sleep(300)"]}
     governance.agent(
         home.domain, home.ada, home.sam, slug="sleeper", runner="process", runner_config=config
     )
@@ -281,14 +278,18 @@ def recovery(home: Any, workers: Any) -> None:
     run = make.start(saved, home.ines)
     tries = Attempt.objects.filter(step__run=run).order_by("number")
     until(lambda: tries.count() == 1)
-    time.sleep(1)
+    time.sleep(2)
+    if (first := tries.get()).outcome != "running":
+        raise SystemExit(f"The turn to be killed ended by itself: {first.error_detail}")
     steward = subprocess.Popen([sys.executable, "-m", "django", "steward"], cwd=ROOT)
     try:
         killed = datetime.now(UTC)
         workers.kill("work")
         workers.start("work")
         until(lambda: tries.count() > 1)
-        took = seconds_since(killed, list(tries)[1].started_at)
+        first, second = list(tries)[:2]
+        assert first.outcome == "crashed", first.outcome
+        took = seconds_since(killed, second.started_at)
         say("SIGKILL to the step running again (defaults)", f"{took:7.1f} s")
     finally:
         steward.terminate()

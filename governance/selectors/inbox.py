@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import DateTimeField, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
@@ -113,7 +113,10 @@ def _after(gates: QuerySet[Gate], moment: str, before: str | None) -> QuerySet[G
     ordered = gates.order_by(f"-{moment}", "pk")
     if not before:
         return ordered
-    at, gate_id = _parsed(before)
+    told, gate_id = _parsed(before)
+    # SQLite compares moments as text, and its own clock writes fewer digits than Python does.
+    stored = Gate.objects.filter(pk=gate_id).values(moment)[:1]
+    at = Coalesce(Subquery(stored), Value(told), output_field=DateTimeField())
     earlier = Q(**{f"{moment}__lte": at}) & ~Q(**{moment: at, "pk__lte": gate_id})
     return ordered.filter(earlier)
 

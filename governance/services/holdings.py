@@ -59,6 +59,17 @@ class Draw:
     model: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What an attempt of a step held, and what it used of that or beyond it."""
+
+    step_id: UUID
+    epoch: int
+    held: Held
+    used: Amounts
+    is_verified: bool = True
+
+
 def open_for(*, run_id: UUID, domain_id: UUID, grant: Grant) -> Answer:
     """Give a new run its holding and admit it, if what it needs fits on every level above.
 
@@ -125,23 +136,31 @@ def leave_queue(*, run_id: UUID) -> None:
 
 def draw(ask: Draw) -> Answer:
     """Hold for an attempt what it may use, of the run's holding and of its agent and model."""
-    if not ask.needs:
-        return Held()
-    mine = {"pk": ask.run_id, "state": HoldingState.HELD}
-    fits = " AND ".join([_NOTHING_FINER, *map(_fits, ask.needs)])
-    given = [
-        statements.plain(Budget, "domain", ask.domain_id),
-        ask.agent,
-        ask.model,
-        *ask.needs.values(),
-    ]
-    if statements.changed(Holding, mine, _more_held(ask.needs), fits, given):
+    if draw_together([ask]):
         return Held(ask.needs)
     with transaction.atomic():
         answer = _draw_slowly(ask)
         if not isinstance(answer, Held):
             transaction.set_rollback(True)
     return answer
+
+
+def draw_together(asks: Sequence[Draw]) -> bool:
+    """Hold for attempts of one run at once what all of them may use, if that simply fits.
+
+    Otherwise nothing changes, and each has to be drawn for by itself.
+    """
+    units = {unit for ask in asks for unit in ask.needs}
+    if not units:
+        return True
+    needs = {unit: sum(ask.needs.get(unit, 0) for ask in asks) for unit in sorted(units)}
+    of_whom = sorted({(ask.agent, ask.model) for ask in asks})
+    domain = statements.plain(Budget, "domain", asks[0].domain_id)
+    given = [value for agent, model in of_whom for value in (domain, agent, model)]
+    fits = " AND ".join([*[_NOTHING_FINER] * len(of_whom), *map(_fits, needs)])
+    mine = {"pk": asks[0].run_id, "state": HoldingState.HELD}
+    more = [*given, *needs.values()]
+    return bool(statements.changed(Holding, mine, _more_held(needs), fits, more))
 
 
 def settle(
@@ -154,15 +173,24 @@ def settle(
     is_verified: bool = True,
 ) -> None:
     """Charge what an attempt used and let go what it held, however much more or less that is."""
+    settle_all(run_id=run_id, uses=[Use(step_id, epoch, held, used, is_verified)])
+
+
+def settle_all(*, run_id: UUID, uses: Sequence[Use]) -> None:
+    """Charge what attempts of one run used, and let go what they held, with one update."""
     changes: dict[str, Any] = {}
     for unit in UNITS:
-        freed, spent = held.amounts.get(unit, 0), used.get(unit, 0)
+        freed = sum(use.held.amounts.get(unit, 0) for use in uses)
+        spent = sum(use.used.get(unit, 0) for use in uses)
         if freed or spent:
             changes |= _settled(unit, freed, spent)
     if changes:
         statements.changed(Holding, {"pk": run_id}, changes)
-    if held.finer:
-        reservations.settle(step_id=step_id, epoch=epoch, used=used, is_verified=is_verified)
+    for use in uses:
+        if use.held.finer:
+            reservations.settle(
+                step_id=use.step_id, epoch=use.epoch, used=use.used, is_verified=use.is_verified
+            )
 
 
 def lend(*, run_id: UUID) -> bool:

@@ -27,6 +27,7 @@ from governance.signing import is_signed
 
 KIND = "countersign.receipt/v1"
 MOST_EFFECTS = 1000
+_LONGEST: Mapping[str, int] = {"id": 40, "tool": 64}
 _STANDING = (EffectState.SUCCEEDED, EffectState.RECONCILED, EffectState.UNKNOWN)
 OUTCOMES = frozenset({"succeeded", "failed", "rejected", "cancelled", "timed_out"})
 FEDERATION = Actor.system("federation")
@@ -107,7 +108,18 @@ def _is_complete(body: Mapping[str, Any]) -> bool:
     has_said = body.get("outcome") in OUTCOMES and isinstance(body.get("code"), str)
     effects = body.get("effects")
     has_effects = isinstance(effects, list) and len(effects) <= MOST_EFFECTS
-    return has_said and is_amount and isinstance(decisions, list) and has_effects
+    is_named = has_effects and all(map(_is_named, effects or ()))
+    return has_said and is_amount and isinstance(decisions, list) and is_named
+
+
+def _is_named(effect: object) -> bool:
+    """Whether an effect is named as `_standing` names it: another domain may write anything."""
+    if not isinstance(effect, dict) or effect.keys() != _LONGEST.keys():
+        return False
+    return all(
+        isinstance(text := effect[name], str) and text.isprintable() and len(text) <= most
+        for name, most in _LONGEST.items()
+    )
 
 
 def _held(message: str, holder: Domain) -> Receipt | None:

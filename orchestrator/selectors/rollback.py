@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from django.db.models import F, QuerySet
@@ -59,12 +59,12 @@ def abroad(run_id: UUID) -> Sequence[Fate]:
     ]
 
 
-def _fate_abroad(errand: Errand, effect: Mapping[str, Any]) -> Fate:
+def _fate_abroad(errand: Errand, effect: Mapping[str, str]) -> Fate:
     words = {"domain": errand.contract.callee.slug, "contract": errand.contract.name}
     return Fate(
-        effect_id=str(effect.get("id"))[:40],
+        effect_id=effect["id"],
         step_path=errand.step.place if errand.step else "",
-        tool=str(effect.get("tool"))[:64],
+        tool=effect["tool"],
         sentence=_("Done in %(domain)s under contract %(contract)s") % words,
         commit_seq=None,
         word="in_place",

@@ -4,7 +4,7 @@ Nobody else can hold the step at the same time, and a holder that was replaced c
 its writes carry the epoch of its claim.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -39,6 +39,9 @@ from orchestrator.runners.registry import description_of
 from orchestrator.services import seizing, spending, timing, waiting
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.spending import Charged
+
+# A lease begins anew where more than one of so many parts of it passed before the work began.
+PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,10 @@ def taken(
 ) -> Claim | None:
     """Take a ready step within the caller's `recording()`, which may have read run and agent.
 
-    Who has the run locked may have drawn on its budget already.
+    Who has the run locked may have drawn on its budget already. What takes long before it begins
+    is not on its lease: the first draw of a process for a model reads the list of prices.
     """
+    since = monotonic()
     step = seizing.seize(step_id=step_id, kind=kind, worker=worker)
     step = step or waiting.seize(step_id=step_id, kind=kind, worker=worker)
     if step is None:
@@ -96,17 +101,55 @@ def taken(
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
     step.agent = agent or statements.found(Agent, {"pk": step.agent_id})[0]
     budget = spending.drawn(step, kind) if drawn is None else drawn
-    return begun(step, kind, worker, budget)
+    return begun(step, kind, worker, budget, took=monotonic() - since)
 
 
-def begun(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Claim:
-    """Begin the try of a step that was just taken; its run and agent are loaded."""
-    attempt = _open_attempt(step, kind, worker, budget)
-    actor = Actor.agent(step.agent_id)
-    said = {"attempt": attempt.number, "kind": kind.value, "held": dict(budget.amounts)}
+def taken_together(*, step_ids: Sequence[UUID], worker: str, run: Run) -> list[Claim]:
+    """Take ready steps of a run, which the caller has locked, for turns of their agents.
+
+    It takes a few statements however many they are, but for those that may have to wait for
+    others. Raises NoBudgetError when one of them finds no budget.
+    """
+    since = monotonic()
+    rows = {row.pk: row for row in seizing.seize_all(step_ids, worker)}
+    agents = Agent.objects.in_bulk({row.agent_id for row in rows.values()})
+    for row in rows.values():
+        row.run, row.agent = run, agents[row.agent_id]
+    at_once = [rows[step_id] for step_id in step_ids if step_id in rows]
+    budgets = spending.drawn_together(at_once)
+    kind = AttemptKind.TURN
+    held = list(zip(at_once, budgets, strict=True))
+    begun = all_begun(held, kind, worker, took=monotonic() - since)
+    others = [step_id for step_id in step_ids if step_id not in rows]
+    claims = [taken(step_id=s, kind=kind, worker=worker, run=run) for s in others]
+    return [*begun, *filter(None, claims)]
+
+
+def begun(step: Step, kind: AttemptKind, worker: str, budget: Held, *, took: float) -> Claim:
+    """Begin the try of a step that was taken `took` seconds ago; run and agent are loaded."""
+    [claim] = all_begun([(step, budget)], kind, worker, took=took)
+    return claim
+
+
+def all_begun(
+    taken: Sequence[tuple[Step, Held]], kind: AttemptKind, worker: str, *, took: float
+) -> list[Claim]:
+    """Begin the tries of steps that were taken `took` seconds ago, with what each holds."""
+    attempts = [_attempt_of(step, kind, worker, budget) for step, budget in taken]
+    statements.inserted(attempts)
+    return [
+        _told(step, attempt, worker, budget, took)
+        for (step, budget), attempt in zip(taken, attempts, strict=True)
+    ]
+
+
+def _told(step: Step, attempt: Attempt, worker: str, budget: Held, took: float) -> Claim:
+    actor, kind = Actor.agent(step.agent_id), attempt.kind
+    said = {"attempt": attempt.number, "kind": str(kind), "held": dict(budget.amounts)}
     tell_step(step, "step.started", actor, **said)
     lease = timing.lease_of(step)
-    if lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
+    is_late = took * PARTS > lease.total_seconds()
+    if is_late or lease.total_seconds() != settings.CLAIM_LEASE_SECONDS:
         Step.objects.filter(pk=step.pk).update(lease_expires_at=Now() + lease)
     return Claim(step.pk, step.run_id, step.epoch, attempt.pk, worker, lease, step, budget)
 
@@ -167,6 +210,30 @@ def writing(claim: Claim) -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the try of a claim ended, what it used, and what it is charged for that."""
+
+    claim: Claim
+    outcome: AttemptOutcome
+    code: str = ""
+    detail: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    charged: Charged | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Return what its row says of it."""
+        return {
+            "outcome": self.outcome,
+            "error_code": self.code,
+            "error_detail": self.detail,
+            "usage": dict(self.usage),
+            "finished_at": Now(),
+            **(self.charged.fields if self.charged else {}),
+        }
+
+
 def close(
     claim: Claim,
     outcome: AttemptOutcome,
@@ -177,18 +244,18 @@ def close(
     charged: Charged | None = None,
 ) -> None:
     """Say how the try of this claim ended. An attempt ends once; a second end changes nothing."""
-    statements.changed(
-        Attempt,
-        {"pk": claim.attempt_id, "outcome": AttemptOutcome.RUNNING},
-        {
-            "outcome": outcome,
-            "error_code": code,
-            "error_detail": detail,
-            "usage": dict(usage or {}),
-            "finished_at": Now(),
-            **(charged.fields if charged else {}),
-        },
-    )
+    close_all([Ended(claim, outcome, code, detail, usage or {}, charged)])
+
+
+def close_all(ended: Sequence[Ended]) -> None:
+    """Say how tries ended, with one statement for all that ended alike."""
+    alike: dict[str, list[Ended]] = {}
+    for one in ended:
+        alike.setdefault(repr(one.columns), []).append(one)
+    for group in alike.values():
+        tries = [one.claim.attempt_id for one in group]
+        still = {"outcome": AttemptOutcome.RUNNING}
+        statements.all_changed(Attempt, tries, still, group[0].columns)
 
 
 def mark_stale(claim: Claim) -> None:
@@ -222,11 +289,11 @@ def mark_crashed(step: Step) -> None:
     )
 
 
-def _open_attempt(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Attempt:
-    """Begin the next try. Under its first epoch nobody can have tried a step before."""
+def _attempt_of(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Attempt:
+    """Return the next try. Under its first epoch nobody can have tried a step before."""
     last = step.tries.aggregate(last=Max("number"))["last"] if step.epoch > 1 else 0
     number = (last or 0) + 1
-    attempt = Attempt(
+    return Attempt(
         step=step,
         number=number,
         kind=kind,
@@ -237,8 +304,6 @@ def _open_attempt(step: Step, kind: AttemptKind, worker: str, budget: Held) -> A
         is_held_above=budget.finer,
         settlement=Settlement.HELD if budget.amounts else Settlement.NONE,
     )
-    statements.inserted([attempt])
-    return attempt
 
 
 def _runner_of(step: Step) -> str:

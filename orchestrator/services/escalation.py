@@ -134,8 +134,8 @@ def reconcile(
 ) -> None:
     """Settle an effect in doubt: it happened, with this response, or it did not.
 
-    The step goes on from there: it is done, or its action is proposed anew. An undo goes on, or
-    is not needed.
+    The step goes on from there: it is done, or its action is proposed anew. An undo begins anew,
+    so that whoever has to agree is asked about what is known now, or is not needed.
     """
     with _taken(run_id, step_id, "reconcile", person, reason) as taken:
         effect = _effect_in_doubt(taken.step)
@@ -143,10 +143,15 @@ def reconcile(
             raise Refusal("not_in_doubt", _("It is known how the effect of this step ended."))
         _settle(effect, taken, person, happened=happened, response=_plain(response or {}))
         said: dict[str, Any] = {"reason": taken.reason, "happened": happened}
+        changes: dict[str, Any] = {}
+        if taken.is_undo:
+            # People agreed, or did not, to undo what nobody was sure of.
+            undo_agreements.drop(taken.step, taken.reason)
+            changes["action"] = None
         if taken.is_undo and not happened:
             steps.skip(taken.step, taken.actor, **said)
         else:
-            steps.take_up(taken.step, taken.actor, "step.settled", **said)
+            steps.take_up(taken.step, taken.actor, "step.settled", changes=changes, **said)
         _go_on(taken)
 
 

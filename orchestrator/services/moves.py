@@ -5,6 +5,7 @@ Joins the caller's `recording()`, which holds the run. What a move says is told 
 """
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -101,7 +102,7 @@ def _settle(run: Run, rows: dict[Key, Step], settled: Settled) -> None:
 def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim | None:
     asked, goes_on = _asked(run, definition, list(start.steps)), run.state == RunState.RUNNING
     begun = seizing.seize_at_once(run, asked[0], worker) if worker and goes_on else None
-    ready = steps.make_ready(run, asked[1:] if begun else asked)
+    ready = steps.make_ready(run, _limited(asked[1:] if begun else asked))
     places = {(step.path, step.iteration): step for step in ([begun] if begun else []) + ready}
     for ask in start.steps:
         _tell(places[ask.path, ask.iteration], telling.of_ready(ask))
@@ -119,9 +120,11 @@ def _start(run: Run, definition: Definition, start: Start, worker: str) -> Claim
 
 def _begun(step: Step, worker: str) -> Claim | None:
     """Return the claim on a step that was taken at once; without budget it is ready instead."""
+    since = monotonic()
     answer = spending.draw(step, AttemptKind.TURN, epoch=step.epoch)
     if isinstance(answer, Held):
-        return claims.begun(step, AttemptKind.TURN, worker, answer)
+        kind, took = AttemptKind.TURN, monotonic() - since
+        return claims.begun(step, kind, worker, answer, took=took)
     steps.put_back(step)
     bells.ring_all([step])
     return None
@@ -159,7 +162,7 @@ def _asked(run: Run, definition: Definition, asks: list[Ask]) -> list[Asked]:
 def _agents_named(run: Run, definition: Definition, names: set[str]) -> Mapping[str, Agent]:
     """Return whom aliases mean, read once: a version of an agent is registered once and for all.
 
-    Whether an agent is in service is read when it is claimed for.
+    Whether an agent is in service is read when it is claimed for, and its limit with each move.
     """
     known = _agents.get(run.pk, {})
     if not names <= known.keys():
@@ -168,6 +171,16 @@ def _agents_named(run: Run, definition: Definition, names: set[str]) -> Mapping[
         while len(_agents) > MOST_RUNS:
             _agents.pop(next(iter(_agents)), None)
     return known
+
+
+def _limited(asked: list[Asked]) -> list[Asked]:
+    """Take over how much the agents may do at once by now, which their owners set at any time."""
+    agents = {one.agent.pk: one.agent for one in asked if one.agent}
+    if agents:
+        limits = Agent.objects.filter(pk__in=agents).values_list("pk", "max_parallel")
+        for pk, most in limits:
+            agents[pk].max_parallel = most
+    return asked
 
 
 def _tell(step: Step, event: telling.Told, **words: Any) -> None:

@@ -23,6 +23,9 @@ from orchestrator.services.winding_down import wind_down
 from orchestrator.workflow.undoing import is_pivot, rolls_back_on
 
 ABROAD = "effects_abroad"
+# An event holds so much and no more; everything stands on the run's page.
+MOST_NAMED = 10
+MOST_TOLD = 100
 _DONE = (EffectState.SUCCEEDED, EffectState.RECONCILED)
 
 
@@ -143,11 +146,16 @@ def _abroad(run: Run) -> Sequence[Fate]:
 
 def _leave_abroad(run: Run, left: Sequence[Fate]) -> None:
     """Ask a person, because what was done in another domain is not undone from here."""
-    named = "; ".join(f"{fate.step_path}: {fate.tool} {fate.effect_id}" for fate in left)
+    names = [f"{fate.step_path}: {fate.tool} {fate.effect_id}" for fate in left[:MOST_NAMED]]
+    named = "; ".join([*names, *(["…"] if len(left) > MOST_NAMED else [])])
     detail = _("Other domains did this for the run, and it stands: %(what)s") % {"what": named}
     move(run, RunState.ESCALATED, error_code=ABROAD, error_detail=detail)
-    told = [{"effect": str(f.effect_id), "step": f.step_path, "tool": f.tool} for f in left]
-    tell_run(run, "run.escalated", ENGINE, code=ABROAD, detail=detail, effects=told)
+    told = [
+        {"effect": str(f.effect_id), "step": f.step_path, "tool": f.tool} for f in left[:MOST_TOLD]
+    ]
+    tell_run(
+        run, "run.escalated", ENGINE, code=ABROAD, detail=detail, effects=told, count=len(left)
+    )
 
 
 def _as_undo(step: Step) -> Undo:
@@ -194,14 +202,13 @@ def _tell_end(
     run: Run, to: RunState, code: str, detail: str, actor: Actor = ENGINE, **payload: Any
 ) -> None:
     """Record the statement, if there is anything to state, and the end itself."""
+    fates = statement_of(run.pk)
     stated = [
         {"effect": str(f.effect_id), "step": f.step_path, "sentence": f.sentence, "fate": f.word}
-        for f in statement_of(run.pk)
+        for f in fates[:MOST_TOLD]
     ]
     if stated:
         run.refresh_from_db(fields=["rollback"])
-        label = run.get_rollback_display()
-        tell_run(
-            run, "run.rollback_stated", ENGINE, rollback=run.rollback, label=label, effects=stated
-        )
+        said: dict[str, Any] = {"rollback": run.rollback, "label": run.get_rollback_display()}
+        tell_run(run, "run.rollback_stated", ENGINE, **said, effects=stated, count=len(fates))
     tell_run(run, f"run.{to.value}", actor, code=code, detail=detail, **payload)

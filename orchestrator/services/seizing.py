@@ -1,6 +1,6 @@
 """Ready steps are taken for a worker, each by one conditional UPDATE that moves its epoch on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,8 @@ from orchestrator.services import claimable, remembered
 from orchestrator.services.step_rows import Asked, queued, waiting_key, waits_since_intake
 
 _IN_SERVICE = (
-    "EXISTS (SELECT 1 FROM governance_agent a WHERE a.id = %s AND a.lifecycle = 'active')"
+    "EXISTS (SELECT 1 FROM governance_agent a WHERE a.id = %s AND a.lifecycle = 'active'"
+    " AND a.max_parallel IS NULL)"
 )
 
 
@@ -35,11 +36,18 @@ def seize(*, step_id: UUID, kind: AttemptKind, worker: str, bounded: bool = Fals
     )
 
 
+def seize_all(step_ids: Sequence[UUID], worker: str) -> list[Step]:
+    """Take those of the steps for turns that are ready, not bounded and of a running run."""
+    only = f"{claimable.UNBOUNDED} AND {claimable.due()} AND {claimable.FOR[AttemptKind.TURN]}"
+    ready = {"state": StepState.READY}
+    return statements.all_taken(Step, step_ids, ready, _taken_by(worker), only)
+
+
 def seize_at_once(run: Run, asked: Asked, worker: str) -> Step | None:
     """Take a step for a turn that becomes ready only now, or return None and change nothing.
 
-    It is one that has waited since intake, need not wait for others, and whose agent, as it was
-    read once, is in service now. The run is held by the caller and running.
+    It is one that has waited since intake, need not wait for others, and whose agent, which was
+    read once, is in service and without a limit now. The run is held by the caller and running.
     """
     agent = asked.agent
     if agent is None or agent.lifecycle != Lifecycle.ACTIVE or not waits_since_intake(asked.ask):

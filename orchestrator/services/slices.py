@@ -19,11 +19,21 @@ from django.db import connection
 
 from audit.services.events import recording
 from governance.refusals import Refusal
-from orchestrator.models import AttemptKind, Step
+from orchestrator.models import Run, Step
 from orchestrator.runners.base import AgentFailedError, TurnLostError
-from orchestrator.services import bells, budgeting, claims, remembered, runs, steps, turns
+from orchestrator.services import (
+    bells,
+    budgeting,
+    claims,
+    remembered,
+    runs,
+    spending,
+    steps,
+    turns,
+)
 from orchestrator.services.beating import BEATS_PER_LEASE, beat
 from orchestrator.services.claims import Claim
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.spending import NoBudgetError
 from orchestrator.services.turns import Turn
 
@@ -101,17 +111,31 @@ class _Slice:
             self.onward += [turns.claimed(step_id=s, worker=self.worker) for s in batch]
 
     def _hand_over_together(self, ended: list[tuple[Claim, Turn]], batch: list[UUID]) -> None:
-        kind, worker = AttemptKind.TURN, self.worker
-        following: list[Claim | None] = []
+        worker = self.worker
         with recording():
             run = runs.lock(self.run_id)
-            for claim, turn in ended:
-                with claims.writing(claim):
-                    turns.take_over(claim, run, turn)
-                    following.append(runs.go_on(run, worker))
-            taken = [claims.taken(step_id=s, kind=kind, worker=worker, run=run) for s in batch]
+            following = self._take_over(run, ended)
+            taken = claims.taken_together(step_ids=batch, worker=worker, run=run)
             remembered.seal(run)
         self.held.extend(claim for claim in (*following, *taken) if claim is not None)
+
+    def _take_over(self, run: Run, ended: list[tuple[Claim, Turn]]) -> list[Claim | None]:
+        """Take the turns over one by one; what can be said of all of them at once is."""
+        following: list[Claim | None] = []
+        closed = []
+        charged = [
+            (claim.step, claim.budget, turns.charge_of(claim, turn)) for claim, turn in ended
+        ]
+        spending.settle_together(run, charged)
+        for (claim, turn), (_step, _budget, charge) in zip(ended, charged, strict=True):
+            with claims.writing(claim):
+                closed.append(turns.take_over(claim, run, turn, charge))
+                if definition_of(run.workflow_id).limits_blocks:
+                    # What a block has used is read off its tries.
+                    claims.close_all([closed.pop()])
+                following.append(runs.go_on(run, self.worker))
+        claims.close_all(closed)
+        return following
 
     def _work(self) -> int:
         """Let the agents of the batch work; what is no plain output is taken over by itself."""

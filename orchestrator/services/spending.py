@@ -83,6 +83,18 @@ def drawn(step: Step, kind: AttemptKind) -> Held:
     return answer
 
 
+def drawn_together(steps: Sequence[Step]) -> list[Held]:
+    """Hold for turns whose claims were just taken, all at once where everything simply fits.
+
+    Raises NoBudgetError when one of them finds no budget.
+    """
+    turn = AttemptKind.TURN
+    asks = [_asked(step, step.epoch) if _costs(step, turn) else None for step in steps]
+    if holdings.draw_together([ask for ask in asks if ask]):
+        return [Held(ask.needs) if ask else Held() for ask in asks]
+    return [drawn(step, turn) for step in steps]
+
+
 def room_of(step: Step, held: Held) -> Callable[[int], int]:
     """Return how many tokens may be answered after a question of so many, for what is held.
 
@@ -118,9 +130,15 @@ def settle(
     Tokens of a model whose price nobody knows cost all the money that was held. A turn that is
     done and of which its runner says nothing costs what its agent declared.
     """
-    charged = _charged(step, held, usage, seconds, is_done=is_done)
+    charged = charge_of(step, held, usage, seconds, is_done=is_done)
     _settle(step, epoch, held, charged)
     return charged
+
+
+def settle_together(run: Run, ended: Sequence[tuple[Step, Held, Charged]]) -> None:
+    """Charge turns of a run under the epochs of their claims; each is told of with its end."""
+    uses = [holdings.Use(step.pk, step.epoch, held, one.used) for step, held, one in ended]
+    holdings.settle_all(run_id=run.pk, uses=uses)
 
 
 def settle_unverified(step: Step, epoch: int, held: Held) -> Charged:
@@ -215,7 +233,8 @@ def _guesses(
     }
 
 
-def _charged(step: Step, held: Held, usage: Usage, seconds: float, *, is_done: bool) -> Charged:
+def charge_of(step: Step, held: Held, usage: Usage, seconds: float, *, is_done: bool) -> Charged:
+    """Return what an attempt is charged for what its runner says it used."""
     tokens = reported(usage, "input_tokens") + reported(usage, "output_tokens")
     used = {"tokens": tokens, "tool_calls": reported(usage, "tool_calls")}
     if "compute_seconds" in held.amounts:
@@ -250,6 +269,11 @@ def _settle(step: Step, epoch: int, held: Held, charged: Charged) -> None:
         used=charged.used,
         is_verified=charged.is_verified,
     )
+    tell(step, charged)
+
+
+def tell(step: Step, charged: Charged) -> None:
+    """Say what an attempt was charged, unless that is nothing."""
     told = {unit: amount for unit, amount in charged.used.items() if amount}
     if told:
         tell_step(step, "step.charged", ENGINE, **told, is_verified=charged.is_verified)

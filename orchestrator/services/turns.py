@@ -49,7 +49,7 @@ from orchestrator.services import (
     steps,
 )
 from orchestrator.services.beating import beat, beating
-from orchestrator.services.claims import Claim
+from orchestrator.services.claims import Claim, Ended
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.handing_over import Answered, HandedOverError
 from orchestrator.services.history import ENGINE, tell_step
@@ -187,14 +187,23 @@ def commit(claim: Claim, turn: Turn) -> Claim | None:
     """
     with claims.writing(claim), recording():
         run = runs.lock(claim.run_id)
-        take_over(claim, run, turn)
+        claims.close_all([take_over(claim, run, turn)])
         taken = runs.go_on(run, claim.worker)
         remembered.seal(run)
         return taken
 
 
-def take_over(claim: Claim, run: Run, turn: Turn) -> None:
-    """Write what a turn came to, in a run that the caller has locked and moves on afterwards."""
+def charge_of(claim: Claim, turn: Turn) -> Charged:
+    """Return what a turn is charged."""
+    usage, seconds = turn.result.usage, claim.elapsed()
+    return spending.charge_of(claim.step, claim.budget, usage, seconds, is_done=not turn.goes_on)
+
+
+def take_over(claim: Claim, run: Run, turn: Turn, charged: Charged | None = None) -> Ended:
+    """Write what a turn came to, in a run that the caller has locked and moves on afterwards.
+
+    Returns how its try ended, for the caller to close, who may have settled its charge already.
+    """
     step = claims.as_taken(claim, run, not_while=RUN_ENDING)
     errands.require(step.run)
     if isinstance(turn.result, Answered) and turn.result.answer:
@@ -205,8 +214,11 @@ def take_over(claim: Claim, run: Run, turn: Turn) -> None:
     outcome, usage = _settled(step, turn), turn.result.usage
     why = turn.judged.message if outcome is AttemptOutcome.FAILED else ""
     code = FAILED if why else ""
-    charged = _charged(claim, step, usage, is_done=not turn.goes_on)
-    claims.close(claim, outcome, code=code, detail=why, usage=usage, charged=charged)
+    if charged is None:
+        charged = _charged(claim, step, usage, is_done=not turn.goes_on)
+    else:
+        spending.tell(step, charged)
+    return Ended(claim, outcome, code, why, usage, charged)
 
 
 def fail(claim: Claim, error: AgentFailedError) -> Claim | None:

@@ -90,14 +90,16 @@ def agent(ally: Alliance, slug: str = "bob", **fields: Any) -> Agent:
     )
 
 
-def spent(ally: Alliance, holder: Domain, micro_usd: int) -> None:
+def spent(
+    ally: Alliance, holder: Domain, micro_usd: int, body: dict[str, Any] | None = None
+) -> None:
     """Let one side hold a receipt over work that cost so much."""
     Receipt.objects.create(
         contract=ally.contract,
         holder=holder,
         message=secrets.token_hex(32),
         spent_micro_usd=micro_usd,
-        body={},
+        body=body or {},
         digest="0" * 64,
         signature="",
     )

@@ -138,7 +138,18 @@ def test_work_that_was_done_gets_its_receipt_after_the_contract_ended(ally: Alli
 
 
 @pytest.mark.parametrize(
-    "change", [{"code": None}, {"spent_micro_usd": 10**15 + 1}, {"spent_micro_usd": 1.5}]
+    "change",
+    [
+        {"code": None},
+        {"spent_micro_usd": 10**15 + 1},
+        {"spent_micro_usd": 1.5},
+        {"effects": None},
+        {"effects": ["everything"]},
+        {"effects": [{"id": "1"}]},
+        {"effects": [{"id": "1", "tool": 2}]},
+        {"effects": [{"id": "1", "tool": "x" * 65}]},
+        {"effects": [{"id": "1" * 41, "tool": "x"}]},
+    ],
 )
 def test_a_receipt_nobody_could_keep_is_not_accepted_though_it_is_signed(
     ally: Alliance, change: dict[str, Any]

@@ -1,5 +1,6 @@
 """What people of either side see of a contract, and do about it."""
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -114,11 +115,19 @@ def test_who_may_not_sign_has_no_form_and_drafts_nothing(ally: Alliance) -> None
 
 
 def test_what_was_used_of_the_cap_is_shown_with_the_receipts(ally: Alliance) -> None:
-    make.spent(ally, ally.home.domain, 250_000)
+    run = str(uuid.uuid4())
+    ends = {
+        end: {"domain": str(domain.pk), "run": run}
+        for end, domain in (("caller", ally.home.domain), ("callee", ally.callee))
+    }
+    body = {**ends, "outcome": "succeeded", "decisions": []}
+    make.spent(ally, ally.home.domain, 250_000, body)
     address = reverse("contract", args=[ally.contract.pk])
     page = signed_in(ally.home.grace).get(address).text
-    assert "0.25 USD" in page
+    assert "0.25 USD of 1.00 USD" in page
     assert "0.75 USD left" in page
+    assert reverse("run", args=[run]) in page
+    assert "no people were asked" in page
 
 
 def test_signing_without_the_permission_changes_nothing(ally: Alliance) -> None:

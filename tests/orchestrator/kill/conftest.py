@@ -46,11 +46,17 @@ def arena(
 
 
 @pytest.fixture
-def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
+def lease_seconds() -> int:
+    """How long a claim lasts; a module whose agents may not be asked twice lets it last longer."""
+    return LEASE_SECONDS
+
+
+@pytest.fixture
+def stage(committed_db: CommittedDatabase, tmp_path: Path, lease_seconds: int) -> Iterator[Stage]:
     environment = {
         **committed_db.environment,
         "DJANGO_SETTINGS_MODULE": "tests.orchestrator.kill.settings",
-        "CLAIM_LEASE_SECONDS": str(LEASE_SECONDS),
+        "CLAIM_LEASE_SECONDS": str(lease_seconds),
         "RING_AGAIN_SECONDS": "1",
         "SWEEP_SECONDS": "1",
     }
@@ -58,7 +64,7 @@ def stage(committed_db: CommittedDatabase, tmp_path: Path) -> Iterator[Stage]:
     place.mkdir()
     slow_ledger.install()
     stage = Stage(house(place), Workers(environment, tmp_path), place, Bell())
-    with override_settings(CLAIM_LEASE_SECONDS=LEASE_SECONDS, RING_AGAIN_SECONDS=1):
+    with override_settings(CLAIM_LEASE_SECONDS=lease_seconds, RING_AGAIN_SECONDS=1):
         yield stage
     stage.workers.stop()
     stage.bell.close()

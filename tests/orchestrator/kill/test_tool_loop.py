@@ -14,6 +14,12 @@ from tests.orchestrator.kill.stage import Stage, lines_of, put
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
 
+@pytest.fixture
+def lease_seconds() -> int:
+    """Long enough for a busy machine: the script answers by count, and would run out."""
+    return 15
+
+
 def test_a_worker_killed_while_the_model_thinks_repeats_no_call(stage: Stage) -> None:
     script = script_of(
         [
@@ -32,10 +38,9 @@ def test_a_worker_killed_while_the_model_thinks_repeats_no_call(stage: Stage) ->
         assert lines_in(stage.home.open) == 1
         stage.workers.start("work")
         stage.until_state(run, "succeeded", sweeping=True)
-        assert len(model.asked) >= 4
+        assert len(model.asked) == 4
     assert lines_in(stage.home.open) == 2
     assert lines_of(stage.place / "open.txt.calls") == 2
-    # A slow machine may let a claim of one second lapse too: another try, and still no other call.
     assert "crashed" in tries_of(run, "write")
     assert isinstance(replay(run.pk), Replayed)
 
@@ -57,7 +62,7 @@ def test_a_worker_killed_in_the_second_call_of_a_message_repeats_neither(stage: 
         (stage.place / "late.txt.after").unlink()
         stage.workers.start("work")
         stage.until_state(run, "succeeded", sweeping=True)
-        assert len(model.asked) >= 2
+        assert len(model.asked) == 2
     assert (lines_in(stage.home.open), lines_in(late)) == (1, 1)
     assert lines_of(stage.place / "open.txt.calls") == 1
     assert lines_of(stage.place / "late.txt.calls") == 1

@@ -8,12 +8,13 @@ import pytest
 from audit.services.events import recording
 from governance.models import Effect
 from governance.refusals import Refusal
-from governance.services import domains
+from governance.services import domains, receipts
 from orchestrator.models import Run
 from orchestrator.selectors import escalations, runs
 from orchestrator.selectors.rollback import statement_of
 from orchestrator.services import escalation
 from orchestrator.services.definitions import definition_of
+from orchestrator.services.rollback import MOST_TOLD
 from orchestrator.services.sweep import sweep
 from tests.factories import federation
 from tests.factories import orchestrator as make
@@ -102,3 +103,15 @@ def test_an_errand_that_did_nothing_leaves_nothing_to_tell(ally: Alliance) -> No
     )
     run = work(worked_off(make.start(saved, ally.home.ines)))
     assert (run.state, run.rollback) == ("failed", "not_needed")
+
+
+def test_more_effects_than_one_event_holds_do_not_keep_a_run_from_ending(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [{"id": f"{n:040}", "tool": "t" * 64} for n in range(receipts.MOST_EFFECTS)]
+    monkeypatch.setattr(receipts, "_standing", lambda _run_id: many)
+    run = failed(ally)
+    assert (run.state, run.error_code) == ("escalated", "effects_abroad")
+    escalation.close(run_id=run.pk, person=run.initiator, reason="They undo it.")
+    told = json.loads(last_event(run, "run.rollback_stated").payload.fields)
+    assert (len(told["effects"]), told["count"]) == (MOST_TOLD, len(many) + 1)

@@ -1,20 +1,26 @@
 """Many turns in one commit: nothing is taken twice, nothing is lost, nobody waits for the slow."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from governance.models import Agent, Lifecycle
+from audit.services.events import recording
+from governance.models import Agent, Holding, Lifecycle
 from orchestrator.models import Attempt, Run, Step
 from orchestrator.runners.base import AgentFailedError, AgentRequest, AgentResult, Heartbeat
 from orchestrator.runners.registry import runners
 from orchestrator.selectors.replays import Replayed, replay
-from orchestrator.services import slices
+from orchestrator.services import claims, runs, slices, turns
+from orchestrator.services.spending import NoBudgetError
 from orchestrator.services.sweep import sweep
+from orchestrator.services.turns import Turn
 from tests.factories import orchestrator as make
 from tests.factories.governance import House, house
 from tests.factories.orchestrator import WORKER
@@ -96,6 +102,48 @@ def test_a_fan_ends_with_one_turn_for_each_branch_and_one_join(home: House) -> N
     assert outputs == {f"scans/{n}": {"item": n} for n in range(30)}
     ranks = run.steps.order_by("order").values_list("order", flat=True)
     assert list(ranks) == list(range(1, 33))
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_a_batch_is_claimed_with_the_same_few_statements_however_large_it_is(
+    home: House, count: int
+) -> None:
+    run = fan(home, count)
+    with CaptureQueriesContext(connection) as queries, recording():
+        taken = claims.taken_together(step_ids=ready(run), worker=WORKER, run=runs.lock(run.pk))
+    assert len(taken) == Attempt.objects.filter(settlement="held").count() == count
+    writes = [said for query in queries if not (said := query["sql"]).startswith("SELECT")]
+    held = Holding.objects.get(pk=run.pk)
+    assert held.micro_usd_held == sum(one.budget.amounts["micro_usd"] for one in taken)
+    assert sum(said.startswith(("UPDATE", "INSERT")) for said in writes) <= 7
+
+
+def test_turns_that_ended_together_are_settled_and_closed_together(home: House) -> None:
+    run = fan(home, 9)
+    with recording():
+        taken = claims.taken_together(
+            step_ids=ready(run)[:8], worker=WORKER, run=runs.lock(run.pk)
+        )
+    ended = [(claim, turn) for claim in taken if isinstance(turn := turns.attempt(claim), Turn)]
+    with CaptureQueriesContext(connection) as queries:
+        slices._Slice(run.pk, WORKER, deque())._hand_over_together(ended, [])
+    said = [query["sql"] for query in queries]
+    for table in ("governance_holding", "orchestrator_attempt"):
+        assert sum(text.startswith(f'UPDATE "{table}"') for text in said) == 1
+    assert Attempt.objects.filter(outcome="succeeded", settlement="settled").count() == 8
+    assert Holding.objects.get(pk=run.pk).micro_usd_held == 0
+    assert finished(run).state == "succeeded"
+
+
+def test_a_batch_that_the_budget_does_not_cover_is_not_taken_at_all(home: House) -> None:
+    run = fan(home, 6)
+    wanted = ready(run)
+    Holding.objects.filter(pk=run.pk).update(micro_usd_cap=120_000)
+    with pytest.raises(NoBudgetError), recording():
+        claims.taken_together(step_ids=wanted, worker=WORKER, run=runs.lock(run.pk))
+    assert ready(run) == wanted
+    assert not Attempt.objects.exists()
+    assert Holding.objects.get(pk=run.pk).micro_usd_held == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import override_settings
 
+from governance.budgeting.answers import Held
 from governance.models import (
     Agent,
     HoldingState,
@@ -15,7 +16,7 @@ from governance.models import (
 )
 from orchestrator.models import Attempt, AttemptKind, Run, Step
 from orchestrator.selectors import replays
-from orchestrator.services import budgeting, claims, turns, verbs
+from orchestrator.services import budgeting, claims, spending, turns, verbs
 from orchestrator.services.sweep import sweep
 from orchestrator.services.verbs import Said
 from tests.factories import orchestrator as make
@@ -293,3 +294,20 @@ def test_a_block_stops_at_its_budget_and_a_person_is_asked(home: House) -> None:
     assert run.error_code == "limit_reached"
     assert tokens_of(run.pk) == (0, 2_000, 0)
     assert isinstance(replays.replay(run.pk), replays.Replayed)
+
+
+def test_what_a_draw_takes_is_not_on_the_lease_of_its_claim(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.agent(home, "style", output={})
+    run = started(home, step("style", "style"), budget=allowed(50_000))
+    drawn, clock = spending.drawn, iter([0.0, 60.0, 60.0])
+
+    def slowly(taken: Step, kind: AttemptKind) -> Held:
+        Step.objects.filter(pk=taken.pk).update(lease_expires_at=Now() - timedelta(minutes=1))
+        return drawn(taken, kind)
+
+    monkeypatch.setattr(spending, "drawn", slowly)
+    monkeypatch.setattr(claims, "monotonic", lambda: next(clock, 60.0))
+    assert claims.claim(step_id=step_of(run, "style").pk, kind=AttemptKind.TURN, worker="w")
+    assert Step.objects.filter(path="style", lease_expires_at__gt=Now()).exists()

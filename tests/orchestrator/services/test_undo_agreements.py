@@ -230,3 +230,38 @@ def test_an_agreed_undo_that_fails_and_is_given_up_ends_its_agreement(
     use(escalation.skip, run, "undo/b")
     assert (run.state, run.rollback) == ("failed", "partial")
     assert not Effect.objects.filter(state="in_flight").exists()
+
+
+def in_doubt(home: House, tool: BrokenLedger) -> Run:
+    """Let nobody know whether the last line was written, and its undo be asked for."""
+    tool.safe_if_absent = True
+    run = failed(home, PERMIT + ASKS)
+    Effect.objects.filter(action__step_path="b").update(state="unknown")
+    return run
+
+
+def test_a_refused_undo_of_what_did_happen_after_all_is_asked_for_again(
+    home: House, tool: BrokenLedger
+) -> None:
+    run = decided(home, in_doubt(home, tool), "reject")
+    assert run.state == "escalated"
+    use(escalation.reconcile, run, "undo/b", happened=True, response={"lines": 1})
+    work(run)
+    assert (run.state, book(home, "b")) == ("compensating", 1)
+    effect = Effect.objects.get(action__step_path="b")
+    assert effect.response_digest in asked().action.envelope["arguments"]["undo"]
+
+
+def test_an_agreed_undo_of_what_never_happened_ends_its_agreement(
+    home: House, tool: BrokenLedger
+) -> None:
+    tool.undo_refuses = {"b.txt"}
+    run = decided(home, in_doubt(home, tool), "approve")
+    for _ in range(2):
+        Step.objects.filter(state="backoff").update(not_before=Now())
+        sweep()
+        work(run)
+    assert run.state == "escalated"
+    use(escalation.reconcile, run, "undo/b", happened=False)
+    assert run.state == "failed"
+    assert not Effect.objects.filter(state="in_flight").exists()

@@ -54,6 +54,14 @@ def limited(slug: str, most: int) -> None:
     Agent.objects.filter(slug=slug).update(max_parallel=most)
 
 
+def test_a_limit_that_is_set_while_a_run_goes_on_counts_for_its_next_step(home: House) -> None:
+    run = started(home, step("one", "ann"), step("two", "ann"), step("three", "bob"))
+    limited("ann", 1)
+    work(run)
+    assert run.state == "succeeded"
+    assert [step_of(run, path).bounded for path in ("one", "two", "three")] == [False, True, False]
+
+
 def alone(id: str, agent: str, *keys: str, **fields: Any) -> dict[str, Any]:
     return step(id, agent, mutex=list(keys), **fields)
 

@@ -155,6 +155,17 @@ LOOKS: dict[str, dict[str, Look]] = {
         "undecided": Look("calm", "circle-dashed", _("Not decided")),
         "no_quorum": Look("warn", "circle-alert", _("No quorum")),
     },
+    "bid": {
+        "asked": Look("wait", "hourglass", _("Asked for a bid")),
+        "sealed": Look("calm", "lock", _("Answered, sealed")),
+        "bid": Look("calm", "circle-dot", _("Bids")),
+        "declined": Look("calm", "circle-slash", _("Declines")),
+        "refused": Look("warn", "circle-x", _("Does not count")),
+        "missing": Look("calm", "circle-dashed", _("No bid")),
+        "accepting": Look("wait", "hourglass", _("Won, has to accept")),
+        "won": Look("good", "circle-check", _("Has the work")),
+        "lost": Look("warn", "undo-2", _("Won, did not take it")),
+    },
     "baton": {
         "held": Look("busy", "hand", _("Holds the work")),
         "offered": Look("wait", "hourglass", _("Was offered the work")),

@@ -59,13 +59,18 @@ def next_move(
 def assigner(definition: Definition) -> Assign:
     """Return who says who does a step: the file's topology, with its fields of the file."""
     topology = topology_named(definition.topology)
-    who = {alias: ref.slug for alias, ref in definition.agents.items()}
-    options = {**definition.topology_options, "peers": definition.peers, "who": who}
+    options = terms_of(definition)
 
     def assign(step: PlannedStep, history: History) -> str | Move:
         return topology.assign(step, replace(history, options=options))
 
     return assign
+
+
+def terms_of(definition: Definition) -> Mapping[str, Any]:
+    """Return what a topology decides by: its own fields of the file, and whom aliases mean."""
+    who = {alias: ref.slug for alias, ref in definition.agents.items()}
+    return {**definition.topology_options, "peers": definition.peers, "who": who}
 
 
 def unmet_success(

@@ -132,10 +132,12 @@ class RunView:
     `seq` is the last event of the stream `run:<id>`, for the page's live cursor. `ending` is the
     state a run comes to that is winding down; `statement` says what became of the effects of one
     that does not succeed. `held_by` and `held_why` are who paused or cancelled it, and why.
+    `contract_id` is what it is done under for another domain.
     """
 
     id: UUID
     domain_id: UUID
+    contract_id: UUID | None
     workflow_id: UUID
     workflow: str
     workflow_version: str

@@ -79,6 +79,7 @@ def _view(run: Run, seq: int) -> RunView:
     return RunView(
         id=run.pk,
         domain_id=run.domain_id,
+        contract_id=run.contract_id,
         workflow_id=run.workflow_id,
         workflow=run.workflow.name,
         workflow_version=run.workflow.version,

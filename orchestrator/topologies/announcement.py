@@ -121,7 +121,8 @@ class Announcement:
         """Whether a bidder took the work after its bid and went out of service before its end."""
         bid = self.children[f"bid-{name}"]
         turns = (turn for turn in self.history.past if turn.path == TURN)
-        return any(turn.agent == name and turn.order > bid.order for turn in turns)
+        lost = (turn for turn in turns if was_lost(turn) and turn.order > bid.order)
+        return name in {turn.agent for turn in lost}
 
     def was_asked(self, name: str) -> bool:
         """Whether a bidder was asked to acknowledge an award."""

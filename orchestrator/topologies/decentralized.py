@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from orchestrator.patterns.announcers import ANNOUNCED_BY
 from orchestrator.patterns.base import Ask, Finish, History, Move, Note, PlannedStep, Start, Wait
 from orchestrator.patterns.placing import left_over
+from orchestrator.topologies import again
 from orchestrator.topologies.announcement import Announcement
-from orchestrator.topologies.papers import ANNOUNCED_AGAIN, NOBODY_TOOK_IT, rules_of
+from orchestrator.topologies.papers import NOBODY_TOOK_IT, rules_of
 
 
 class Decentralized:
@@ -27,19 +28,23 @@ class Decentralized:
 
     def assign(self, step: PlannedStep, history: History) -> str | Move:
         """Return who does it, or what has to be asked first; equal histories, equal answers."""
-        peers = history.options["peers"].get(step.agent)
-        if not peers:
+        if step.agent not in history.options["peers"]:
             return step.agent
-        rules = rules_of(history.options)
-        barred = _barred(step, peers, history.options["who"]) if rules.no_self_award else ()
-        asked = tuple(name for name in peers if name not in barred)
-        times = 1 + rules.max_reannounce + len(step.options.get(ANNOUNCED_AGAIN, ()))
-        made = [Announcement(step, history, rules, asked, n, barred) for n in range(times)]
-        for number, announcement in enumerate(made if asked else ()):
+        made = announcements(step, history)
+        for number, announcement in enumerate(made if made[0].peers else ()):
             answer = _answer(announcement, made[number - 1] if number else None)
             if answer is not None:
                 return answer
         return _nobody(made[-1], len(made))
+
+
+def announcements(step: PlannedStep, history: History) -> list[Announcement]:
+    """Return every announcement of the step that was made or may be, in order."""
+    rules, peers = rules_of(history.options), history.options["peers"][step.agent]
+    barred = _barred(step, peers, history.options["who"]) if rules.no_self_award else ()
+    asked = tuple(name for name in peers if name not in barred)
+    times = 1 + rules.max_reannounce + again.times(step.options)
+    return [Announcement(step, history, rules, asked, n, barred) for n in range(times)]
 
 
 def _barred(step: PlannedStep, peers: Sequence[str], who: Mapping[str, str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from orchestrator.selectors import runs as selector
 from orchestrator.selectors.approvals import approvals_of
 from orchestrator.selectors.blocks import blocks_of
 from orchestrator.selectors.checkpoints import judgements_of
+from orchestrator.selectors.errands import commission_of, handed_in
 from orchestrator.selectors.escalations import controls_of, packets_of
 from orchestrator.selectors.findings import findings_of
 from orchestrator.selectors.run_view import RunView
@@ -60,6 +61,7 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         judgements=judgements_of(view),
         findings=findings_of(view),
         blocks=blocks.shown(blocks_of(view, definition)),
+        handed=handed_in(person, view) if definition.topology == "federated" else {},
         is_whole="all" in request.GET,
     )
     whose = (person, workflow.domain, definition)
@@ -71,6 +73,7 @@ def _shown(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
         "inputs": in_full(view.inputs),
         "selections": selections_of(view) if definition.slots else (),
         "budget": budget,
+        "commission": commission_of(person, view),
         "may_raise": not view.is_final and _may_raise(person, workflow.domain),
         "elapsed": view.elapsed_ms / 1000,
         "story": story.tell(view, related.approvals),

@@ -9,6 +9,7 @@ from governance.views.exhibits import shown as shown_exhibits
 from orchestrator.patterns.base import CheckpointRule
 from orchestrator.selectors.approvals import Approval
 from orchestrator.selectors.checkpoints import FAILED, HELD, RETRIED, Judgement
+from orchestrator.selectors.errands import Handed
 from orchestrator.selectors.run_view import EffectRow, ExhibitRow, RunView, StepRow
 from orchestrator.views.blocks import ShownBlock
 from orchestrator.views.showing import Output, output_of
@@ -28,6 +29,7 @@ class Related:
     judgements: Mapping[str, Judgement]
     findings: Mapping[str, Sequence[ExhibitView]]
     blocks: Mapping[str, ShownBlock] = field(default_factory=dict)
+    handed: Mapping[str, Handed] = field(default_factory=dict)
     is_whole: bool = False
 
 
@@ -37,7 +39,8 @@ class ShownStep:
 
     `error` is the cause when it went wrong; `seconds` is None until it has ended. `rules` are
     its checkpoint's, `judgement` what became of them. A block has `children`, of which `more`
-    are not shown, and what its pattern shows; `name` is what the block around it calls it.
+    are not shown, and what its pattern shows; `name` is what the block around it calls it, and
+    `handed` what another domain was asked to do for it.
     """
 
     row: StepRow
@@ -52,6 +55,7 @@ class ShownStep:
     seconds: float | None
     name: str = ""
     block: ShownBlock | None = None
+    handed: Handed | None = None
     children: Sequence["ShownStep"] = ()
     more: int = 0
 
@@ -71,7 +75,7 @@ class ShownStep:
     @property
     def is_open(self) -> bool:
         """Return whether it is shown unfolded: what stands out, and blocks with their story."""
-        return self.stands_out or bool(self.block and self.block.view)
+        return self.stands_out or bool(self.block and self.block.tells_all)
 
     @property
     def found(self) -> int:
@@ -148,6 +152,7 @@ def _shown(step: StepRow, place: str, run: RunView, related: Related) -> ShownSt
         seconds=_seconds(step),
         name=step.path[len(place) :].lstrip("/"),
         block=related.blocks.get(step.path),
+        handed=related.handed.get(step.path),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.patterns.base import History
 from orchestrator.selectors.blocks import Blocks
-from orchestrator.views.blocks import branches, ledgers, thread, trail
+from orchestrator.views.blocks import bidding, branches, ledgers, thread, trail
 
 Names = Mapping[str, str]
 
@@ -19,6 +19,11 @@ class ShownBlock:
     template: str
     view: Any
 
+    @property
+    def tells_all(self) -> bool:
+        """Whether what is drawn has all that the block came to; bids do not tell of the work."""
+        return bool(self.template and self.pattern)
+
 
 _VIEWS: Mapping[str, Callable[[History, Names], Any]] = {
     "concurrent": branches.shown,
@@ -30,9 +35,13 @@ _VIEWS: Mapping[str, Callable[[History, Names], Any]] = {
 
 def shown(blocks: Blocks) -> Mapping[str, ShownBlock]:
     """Return what every block that began shows, by its place."""
-    return {
+    every = {
         place: _shown(node.pattern, history, blocks.names)
         for place, (node, history) in blocks.by_place.items()
+    }
+    return every | {
+        place: ShownBlock("", "orchestrator/blocks/bidding.html", bidding.shown(one, blocks.names))
+        for place, one in blocks.offered.items()
     }
 
 

@@ -17,6 +17,7 @@ def a_run(**changes: Any) -> RunView:
         "workflow": "code-review",
         "workflow_version": "1.0.0",
         "initiator_id": 1,
+        "contract_id": None,
         "initiator": "Ines",
         "state": "succeeded",
         "label": "Succeeded",

@@ -34,13 +34,13 @@ class EventType:
     def describe(self, payload: Mapping[str, Any]) -> str:
         """Return the sentence for `payload`; a missing field shows as an em dash.
 
-        An old event whose payload no longer fits its sentence is named, never hidden.
+        A list reads as its items. An old event whose payload no longer fits its sentence is
+        named, never hidden.
         """
-        fields = _Dashes(payload)
         try:
             if callable(self.sentence):
-                return self.sentence(fields)
-            return gettext(self.sentence).format_map(fields)
+                return self.sentence(_Dashes(payload))
+            return gettext(self.sentence).format_map(_Words(payload))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return self.name
 
@@ -48,6 +48,12 @@ class EventType:
 class _Dashes(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return "\N{EM DASH}"
+
+
+class _Words(_Dashes):
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 _event_types: dict[str, EventType] = {}

@@ -23,7 +23,7 @@ class SpentSerializer(serializers.Serializer[Any]):
     cost_micro_usd = serializers.IntegerField()
 
 
-class FateSerializer(serializers.Serializer[Any]):
+class StandingEffectSerializer(serializers.Serializer[Any]):
     """One effect that is in place."""
 
     effect = serializers.UUIDField(source="effect_id")
@@ -35,8 +35,8 @@ class FateSerializer(serializers.Serializer[Any]):
 class StakesSerializer(serializers.Serializer[Any]):
     """What would be undone if the run failed now, and what would stay."""
 
-    undone = FateSerializer(many=True)
-    kept = FateSerializer(many=True)
+    undone = StandingEffectSerializer(many=True)
+    kept = StandingEffectSerializer(many=True)
 
 
 class PacketSerializer(serializers.Serializer[Any]):

@@ -212,6 +212,11 @@ def test_an_event_whose_type_is_not_known_any_more_is_still_shown(
     assert [row.sentence for row in page(ada).rows] == [NOTED]
 
 
+def test_a_sentence_says_a_list_as_its_items() -> None:
+    asked = registry.EventType("x", "asked {whom}").describe({"whom": ["Ada", "Grace"]})
+    assert asked == "asked Ada, Grace"
+
+
 def test_a_sentence_without_its_fields_shows_dashes() -> None:
     assert registry.EventType("x", "{a} told {b}").describe({"a": "Ada"}) == "Ada told \N{EM DASH}"
     assert registry.EventType("x", "{a:d}").describe({"a": "text"}) == "x"

@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import signal
 import sqlite3
 import statistics
@@ -27,7 +26,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from configuration import ROOT, print_commit_and_machine
+
 sys.path.insert(0, str(ROOT))
 PATIENCE = 60.0
 HOURS = 3600
@@ -225,15 +225,7 @@ def milliseconds(length: timedelta) -> float:
 
 def print_configuration(options: argparse.Namespace) -> None:
     """Print what was measured with."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    print(f"commit {commit.stdout.strip()}, {options.gates} gates, approved one after the other")
-    print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
+    print_commit_and_machine(f"{options.gates} gates, approved one after the other")
     print(f"SQLite {sqlite3.sqlite_version}, embedded Valkey, prefork workers")
 
 

@@ -14,16 +14,15 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from configuration import ROOT, print_commit_and_machine
+
 sys.path.insert(0, str(ROOT))
 
 PARTS = {
@@ -116,16 +115,10 @@ def measure(part: str, where: dict[str, str], options: argparse.Namespace) -> No
 
 def print_configuration(options: argparse.Namespace) -> None:
     """Print what was measured with."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+    print_commit_and_machine(
+        f"{options.runs} runs of {options.steps} steps, medians",
+        f"{', '.join(options.only)}; a fan of {options.fan}; {options.decisions} decisions",
     )
-    print(f"commit {commit.stdout.strip()}, {options.runs} runs of {options.steps} steps, medians")
-    print(f"{', '.join(options.only)}; a fan of {options.fan}; {options.decisions} decisions")
-    print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
     print(f"SQLite {sqlite3.sqlite_version}, load average at the start {os.getloadavg()[0]:.1f}")
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

@@ -10,7 +10,6 @@ does; warm runs also repeat on a data directory that is in use already. Standard
 
 import argparse
 import os
-import platform
 import shutil
 import signal
 import socket
@@ -21,7 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from configuration import ROOT, print_commit_and_machine
+
 READY = "Countersign is ready."
 # The package index of this machine, if it has one of its own, is part of its configuration.
 KEPT = ("PATH", "LANG", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "PIP_CONFIG_FILE")
@@ -46,15 +46,7 @@ def main() -> None:
 
 
 def print_configuration(runs: int) -> None:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    print(f"commit {commit.stdout.strip()}, {runs} runs, median (min to max)")
-    print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
+    print_commit_and_machine(f"{runs} runs, median (min to max)")
     print(f"load average at the start {os.getloadavg()[0]:.2f}\n")
 
 

@@ -137,7 +137,10 @@ def _compensating(run: Run) -> None:
         _leave_to_people(run, [by_key[key] for key in following.keys])
     elif isinstance(following, Over):
         left = _abroad(run) if run.rollback == Rollback.PENDING else ()
-        _leave_abroad(run, left) if left else _conclude(run)
+        if left:
+            _leave_abroad(run, left)
+        else:
+            _conclude(run)
 
 
 def _abroad(run: Run) -> Sequence[Fate]:

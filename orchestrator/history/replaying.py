@@ -180,9 +180,14 @@ class Replay:
 
     def _derived(self) -> TreeMove:
         fold = self.fold
-        state = fold.state(self.definition)
-        known = {"charges": fold.charges, "owners": fold.owners}
-        return next_move(self.definition, fold.past, fold.inputs, state, **known)
+        return next_move(
+            self.definition,
+            fold.past,
+            fold.inputs,
+            fold.state(self.definition),
+            charges=fold.charges,
+            owners=fold.owners,
+        )
 
     def _ending(self, finish: Finish) -> Told:
         if finish.state != "succeeded":

@@ -53,6 +53,7 @@ class Fold:
     """A run as far as its stream was read."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
     steps: dict[Key, PastStep] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     effects: dict[str, bool] = field(default_factory=dict)
@@ -78,6 +79,10 @@ class Fold:
     def state(self, definition: Definition) -> dict[str, Any]:
         """Return what the keys of the shared state hold."""
         return reduced(definition.state, self.entries)
+
+    def begin(self, payload: Mapping[str, Any]) -> None:
+        """Take over what a run was started with."""
+        self.inputs, self.owners = payload.get("inputs", {}), payload.get("owners", {})
 
     def happened(self, type: str, subject: str, payload: Mapping[str, Any]) -> bool:
         """Take over an event that no move made, and say whether it changed any step.

@@ -19,7 +19,7 @@ from governance.refusals import Invalid, Refusal
 from governance.services import effects, gates
 from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
 from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import bells, remembered, rollback, runs, steps, undo_agreements
+from orchestrator.services import bells, pivots, remembered, rollback, runs, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import tell_run, tell_step
 from orchestrator.services.operators import checked
@@ -176,7 +176,8 @@ def announce_again(*, run_id: UUID, step_id: UUID, person: Person, reason: str) 
 def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
     """End a run that needs a person: undo what it did, whatever its file says of that.
 
-    Refused when there is nothing to undo, and after a point of no return.
+    Refused when there is nothing to undo, and after a point of no return. What stands in another
+    domain is named to people then.
     """
     with refusals_recorded(run_id=run_id, verb="roll_back", person=person):
         said = checked(run=_run(run_id), person=person, reason=reason)
@@ -184,10 +185,10 @@ def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
             run = runs.lock(run_id)
             if run.state != RunState.ESCALATED or run.ending:
                 raise Refusal("not_escalated", _("The run does not need a person to decide."))
-            if rollback.past_pivot(run):
+            if pivots.is_passed(run):
                 detail = _("The run has passed its point of no return; it can only go forward.")
                 raise Refusal("past_pivot", detail)
-            if not rollback.undoable(run):
+            if not rollback.left_something(run):
                 raise Refusal("nothing_to_undo", _("The run did nothing that could be undone."))
             actor = Actor.person(person.pk)
             rollback.begin(run, RunState.FAILED, "rolled_back", said, undoes=True, actor=actor)

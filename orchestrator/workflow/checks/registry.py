@@ -31,7 +31,6 @@ OF_FILES: Sequence[FileCheck] = (
     names.ids_are_unique,
     peers.peers_can_bid,
     terms.bidding_can_be_bound,
-    terms.announcers_are_named,
     conditions.success_can_be_read,
     time.deadline_leaves_time,
     mutexes.mutexes_keep_one_order,

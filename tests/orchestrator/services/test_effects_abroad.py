@@ -85,6 +85,58 @@ def test_the_person_closes_the_run_as_failed_with_something_left(ally: Alliance)
         escalation.close(run_id=run.pk, person=run.initiator, reason="Again.")
 
 
+def needing_a_person(ally: Alliance, *, pivot: bool = False) -> Run:
+    """Let Bob write a line there, and a step after it need a person here."""
+    home = ally.home
+    there = home.open.with_name("there.txt")
+    there.write_text("first\n")
+    federation.agent(ally, "bob", runner="echo", runner_config={"proposals": [append(there)]})
+    make.agent(home, "clerk", proposals=[append(home.open)])
+    with recording():
+        domains.admit(domain=home.domain, person=home.ines, permissions=("operate_runs",))
+    asks = {"require": "false", "message": "Look at it.", "route": "human"}
+    make.agent(home, "ann")
+    writes = [step("a", "clerk", pivot=True)] if pivot else []
+    steps = [step("b", "bob"), *writes, step("c", "ann", checkpoint=[asks])]
+    used = {line["agent"]: {"ref": f"{line['agent']}@1"} for line in steps} | {"bob": ABROAD}
+    saved = make.workflow(home, *steps, agents=used, topology="federated")
+    run = worked_off(make.start(saved, home.ines))
+    assert (run.state, run.ending) == ("escalated", "")
+    return run
+
+
+def test_a_person_who_rolls_back_is_told_what_stands_abroad_though_nothing_is_undone_here(
+    ally: Alliance,
+) -> None:
+    run = needing_a_person(ally)
+    page, definition = runs.run_for(run.initiator, run.pk), definition_of(run.workflow_id)
+    domain = ally.home.domain
+    assert escalations.controls_of(page, run.initiator, domain, definition).roll_back
+    [packet] = escalations.packets_of(page, run.initiator, domain, definition)
+    assert [fate.step_path for fate in packet.stakes.kept] == ["b"]
+    escalation.roll_back(run_id=run.pk, person=run.initiator, reason="Back.")
+    run.refresh_from_db()
+    effect = Effect.objects.get(run_id=child_of(run).pk)
+    assert (run.state, run.error_code) == ("escalated", "effects_abroad")
+    assert f"b: ledger.append {effect.pk}" in run.error_detail
+    escalation.close(run_id=run.pk, person=run.initiator, reason="They undo it.")
+    run.refresh_from_db()
+    assert (run.state, run.rollback) == ("failed", "partial")
+    assert replays(run)
+
+
+def test_what_stands_abroad_is_nobodys_to_roll_back_after_a_point_of_no_return(
+    ally: Alliance,
+) -> None:
+    run = needing_a_person(ally, pivot=True)
+    page, definition = runs.run_for(run.initiator, run.pk), definition_of(run.workflow_id)
+    assert not escalations.controls_of(page, run.initiator, ally.home.domain, definition).roll_back
+    with pytest.raises(Refusal, match="point of no return"):
+        escalation.roll_back(run_id=run.pk, person=run.initiator, reason="Back.")
+    run.refresh_from_db()
+    assert (run.state, run.ending) == ("escalated", "")
+
+
 def test_where_the_file_wants_nothing_undone_nobody_is_asked(ally: Alliance) -> None:
     run = failed(ally, rollback_on=["cancelled"])
     assert (run.state, run.rollback) == ("failed", "skipped")

@@ -53,6 +53,9 @@ class EffectUnknownError(Exception):
 class ToolAdapter(Protocol):
     """One tool. Every method may do I/O and none is called inside a transaction.
 
+    What one raises beside the errors of this module is logged and refused as `fact_unavailable`
+    before anything is done, and leaves an effect in doubt afterwards.
+
     One whose target turns away the late call of a worker that was replaced, by its fence or
     because what it compares has changed, says so by `refuses_late_calls = True`.
     """

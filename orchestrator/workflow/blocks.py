@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.patterns.concurrent import checks as concurrent
@@ -45,6 +46,17 @@ def agents_in(step: StepPlan) -> frozenset[str]:
         return frozenset({step.agent})
     inner = (agents_in(child) for child in step.steps)
     return fields_of(step.pattern).agents_named(step.options).union(*inner)
+
+
+@lru_cache(maxsize=128)
+def voters_of(definition: Definition) -> frozenset[str]:
+    """Return the aliases of everybody who may have to vote in a chat of the file."""
+    return frozenset().union(*map(_voters_in, definition.steps))
+
+
+def _voters_in(step: StepPlan) -> frozenset[str]:
+    own = group_chat_rules.voters(step.options) if step.pattern == "group_chat" else frozenset()
+    return own.union(*map(_voters_in, step.steps))
 
 
 def spared(definition: Definition, active: Collection[str]) -> frozenset[str]:

@@ -321,3 +321,22 @@ def test_a_release_without_its_record_is_none(target: Path) -> None:
     (target / "releases" / "r1.json").unlink()
     assert place.release("r1") is None
     assert json.loads((target / "target.json").read_text())["environment"] == "staging"
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["", "[]", "{}", "\xff", '{"name": "x"}', "[" * 100_000, {"previous": "../.."}, {"commit": 1}],
+)
+def test_a_record_that_says_nothing_is_named_and_nothing_is_switched(
+    shop: Path, target: Path, record: str | dict[str, Any]
+) -> None:
+    release = deployed(shop, target)["release"]
+    file = target / "releases" / f"{release}.json"
+    whole = json.loads(file.read_text())
+    file.write_text(record if isinstance(record, str) else json.dumps(whole | record))
+    wanted = arguments(shop, target)
+    with pytest.raises(FactUnavailableError, match=f"{release}.json is no record of a release"):
+        tool.collect(wanted)
+    with pytest.raises(EffectRefusedError, match="remove the release's folder"):
+        tool.compensate(wanted, {}, effect_key=KEY, fence=2)
+    assert served(target) == 'VERSION = "1.0.0"\n'

@@ -1,6 +1,6 @@
 """Workers keep their connection to the database from task to task."""
 
-from celery.fixups.django import DjangoWorkerFixup
+from celery.fixups.django import DjangoFixup
 from django.db import connection
 
 from orchestrator.celery import app, keep_what_works
@@ -13,7 +13,7 @@ def test_a_task_goes_on_with_the_connection_of_the_one_before(
 ) -> None:
     connection.ensure_connection()
     before = connection.connection
-    fixup = DjangoWorkerFixup(app)
+    fixup = DjangoFixup(app).worker_fixup
     fixup.on_task_postrun(advance_run)
     fixup.on_task_prerun(advance_run)
     keep_what_works(sender=advance_run)

@@ -46,10 +46,10 @@ def done_by(run_id: UUID) -> QuerySet[Effect]:
 def past_pivot(run_id: UUID, definition: Definition) -> bool:
     """Whether a step that the file calls a point of no return has done what it does.
 
-    From there the run only goes forward, and nothing is undone.
+    From there the run only goes forward, and nothing is undone. What another domain did counts.
     """
-    done = done_by(run_id).filter(state__in=DONE)
-    paths = done.values_list("action__step_path", flat=True)
+    done = done_by(run_id).filter(state__in=DONE).values_list("action__step_path", flat=True)
+    paths = [*done, *(fate.step_path for fate in abroad(run_id))]
     return any(is_pivot(definition, path) for path in paths)
 
 

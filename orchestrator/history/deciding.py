@@ -4,7 +4,7 @@ The engine calls it under the lock of the run and replay calls it over the strea
 engine did can be derived again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,18 +39,21 @@ def next_move(
     *,
     charges: Charges = _NOTHING_CHARGED,
     owners: Mapping[str, str] = _NOBODYS,
+    absent: Collection[str] = (),
 ) -> TreeMove:
     """Return the run's next move, every step of it assigned to somebody.
 
     `state` is what the keys of the shared state hold, which conditions of steps may read.
     `charges` are what each step cost so far; they count only where a block has a budget.
-    `owners` are the agents' by alias, where the file asks whose they are. Where the file wants
-    rules only, a move that a model decided ends the run instead.
+    `owners` are the agents' by alias, where the file asks whose they are, `absent` the voters of
+    its chats that are out of service. Where the file wants rules only, a move that a model
+    decided ends the run instead.
     """
     plan = plan_of(definition)
     spent = spent_by_block(past, charges) if definition.limits_blocks else {}
     scope = {"inputs": inputs, "state": state}
-    move = decide_run(plan, past, scope, spent=spent, assign=assigner(definition, owners))
+    assign = assigner(definition, owners)
+    move = decide_run(plan, past, scope, spent=spent, assign=assign, absent=absent)
     if definition.decisions == "rules_only" and (refused := _refused(move)):
         return refused
     if not isinstance(move.move, Start):

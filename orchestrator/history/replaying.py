@@ -187,6 +187,7 @@ class Replay:
             fold.state(self.definition),
             charges=fold.charges,
             owners=fold.owners,
+            absent=fold.absent,
         )
 
     def _ending(self, finish: Finish) -> Told:

@@ -133,7 +133,7 @@ class RunView:
     state a run comes to that is winding down; `statement` says what became of the effects of one
     that does not succeed. `held_by` and `held_why` are who paused or cancelled it, and why.
     `contract_id` is what it is done under for another domain, `owners` whose its agents were at
-    intake, by alias, where its topology asks.
+    intake, by alias, where its topology asks, and `absent` who of its voters is out of service.
     """
 
     id: UUID
@@ -149,6 +149,7 @@ class RunView:
     is_final: bool
     inputs: Mapping[str, Any]
     owners: Mapping[str, str]
+    absent: Sequence[str]
     error_code: str
     error_detail: str
     created_at: datetime

@@ -40,6 +40,7 @@ from orchestrator.services import (
     bells,
     moves,
     origins,
+    presence,
     remembered,
     rollback,
     shortage,
@@ -159,7 +160,16 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
     if shortage.wake(run, past):
         return go_on(run, worker)
     charges = spending.charges_of(run) if definition.limits_blocks else {}
-    move = next_move(definition, past, run.inputs, state, charges=charges, owners=run.owners)
+    absent = presence.absent_of(run, definition)
+    move = next_move(
+        definition,
+        past,
+        run.inputs,
+        state,
+        charges=charges,
+        owners=run.owners,
+        absent=absent,
+    )
     leaves = _leaves(move, past)
     if any(step.state in AT_WORK for step in leaves):
         _go_to_work(run)

@@ -56,6 +56,7 @@ OF_NODES: Sequence[NodeCheck] = (
     guarding.action_says_its_effect,
     guarding.risky_action_is_guarded,
     guarding.scopes_are_the_agents,
+    guarding.other_domains_guard_themselves,
     sharing.writes_are_known,
     sharing.state_seen_is_known,
     sharing.writers_do_not_race,

@@ -24,6 +24,7 @@ def a_run(**changes: Any) -> RunView:
         "is_final": True,
         "inputs": {"branch": "feature", "repo": "/srv/demo", "deep": True, "list": [1]},
         "owners": {},
+        "absent": (),
         "error_code": "",
         "error_detail": "",
         "created_at": BEGIN,

@@ -66,7 +66,9 @@ logger = logging.getLogger(__name__)
 NoTurn = AgentFailedError | HandedOverError
 
 # What an agent can do better about its next call; everything else is for people.
-_TOLD = frozenset({"invalid_arguments", "undeclared_action", "no_compensation"})
+_TOLD = frozenset(
+    {"invalid_arguments", "undeclared_action", "no_compensation", "fact_unavailable"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.refused is not None:
         conversations.keep(step, turn.result.conversation)
         conversations.refuse(step, turn.refused.code, turn.refused.detail)
-        return AttemptOutcome.PROPOSED
+        return AttemptOutcome.REFUSED
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED

@@ -241,8 +241,8 @@ def fail(step: Step, code: str, detail: str, actor: Actor = ENGINE) -> None:
 
 def escalate(step: Step, code: str, detail: str, **changes: Any) -> None:
     """Stop trying and leave the step to a person, with what else changes about it."""
-    why = {"error_code": code, "error_detail": detail}
-    _move(step, StepState.ESCALATED, **why, **changes, **_LET_GO)
+    changes |= {"error_code": code, "error_detail": detail}
+    _move(step, StepState.ESCALATED, **changes, **_LET_GO)
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
 
 

@@ -192,8 +192,10 @@ BUDGET_UNVERIFIED_SECONDS = env.int("BUDGET_UNVERIFIED_SECONDS", default=600)
 # of genai-prices.
 MODEL_PRICES = env.json("MODEL_PRICES", default={})
 
-# Folders below which runs may name repositories; any folder when none is given --------------
-REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
+# Folders below which runs may name repositories: the demo's and those of examples if none is given
+REPOSITORY_ROOTS = env.list(
+    "COUNTERSIGN_REPO_ROOTS", default=[str(DATA_DIR / name) for name in ("stages", "demo-shop")]
+)
 # Folders below which runs may name targets of releases; the stages of examples if none is given
 TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[str(DATA_DIR / "stages")])
 # Folders below which runs may name consoles of services, likewise

@@ -7,7 +7,7 @@ from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import AgentFailedError
 from orchestrator.services import pivots, steps
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import StepPlan
+from orchestrator.workflow.step_plans import StepPlan
 
 # What every runner says of a turn that took too long.
 TIMED_OUT = "timed_out"

@@ -18,10 +18,11 @@ from orchestrator.models import Step, StepKind, Workflow
 from orchestrator.runners import approval, checkpoint, supply, undo
 from orchestrator.runners.base import AgentFailedError, Proposal
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import Definition, StepPlan, duration
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.guarding import NOTHING, Guard
 from orchestrator.workflow.pointers import pointer
 from orchestrator.workflow.selection import covers
+from orchestrator.workflow.step_plans import StepPlan, duration
 
 # Questions of the house about a step are no action of its agent.
 _OF_THE_HOUSE = frozenset({approval.SLUG, checkpoint.SLUG, supply.SLUG, undo.SLUG})
@@ -134,7 +135,8 @@ def _scopes(definition: Definition, agents: Mapping[str, Agent]) -> Found:
 def _undo_gates(workflow: Workflow, plans: Sequence[StepPlan]) -> Found:
     """Say of a gate for an undo that policy would deny what it agrees to."""
     for step in plans:
-        if step.guard.undo_gate and not bundles.names(domain=workflow.domain, action=undo.SLUG):
+        is_gated = bool(step.guard.undo_gate)
+        if is_gated and not bundles.may_permit(domain=workflow.domain, action=undo.SLUG):
             detail = _("Step %(step)s: no policy permits %(action)s, so nothing could be undone.")
             yield ("steps",), detail % {"step": step.id, "action": undo.SLUG}
         yield from _undo_gates(workflow, step.steps)

@@ -14,13 +14,7 @@ from audit.types import Actor
 from governance.models import Effect, EffectState
 from orchestrator.models import Rollback, Run, RunState, Step, StepState
 from orchestrator.patterns.saga import Begin, Over, Stuck, Undo, latest_first, next_undo
-from orchestrator.selectors.rollback import (
-    DONE,
-    HARMLESS,
-    Fate,
-    abroad,
-    statement_of,
-)
+from orchestrator.selectors.rollback import DONE, HARMLESS, Fate, abroad, statement_of
 from orchestrator.services import pivots, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run

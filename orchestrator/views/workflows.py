@@ -21,7 +21,8 @@ from orchestrator.selectors import workflows as selector
 from orchestrator.selectors.workflow_view import WorkflowStepRow, WorkflowView
 from orchestrator.services import runs
 from orchestrator.views.start_form import BriefForm, StartForm
-from orchestrator.workflow.definition import Definition, duration, from_plain
+from orchestrator.workflow.definition import Definition, from_plain
+from orchestrator.workflow.step_plans import duration
 
 OPERATE = "operate_runs"
 

@@ -12,8 +12,9 @@ from orchestrator.patterns.handoff import checks as handoff
 from orchestrator.patterns.handoff import rules as handoff_rules
 from orchestrator.patterns.magentic import checks as magentic
 from orchestrator.patterns.magentic import rules as magentic_rules
-from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.source import Place
+from orchestrator.workflow.step_plans import StepPlan
 
 Options = Mapping[str, Any]
 Found = Iterator[tuple[Place, str]]

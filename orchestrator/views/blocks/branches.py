@@ -8,7 +8,7 @@ from datetime import timedelta
 from orchestrator.patterns.base import History
 from orchestrator.patterns.concurrent.branches import ExpansionError
 from orchestrator.patterns.concurrent.fan import AGGREGATE, DEADLINE, fan_of
-from orchestrator.workflow.definition import duration
+from orchestrator.workflow.step_plans import duration
 
 # The order in which people want to know.
 _ORDER = (

@@ -19,7 +19,7 @@ from orchestrator.runners.release.target import Release, Target, open_target
 from tests.factories.git import commit, git, repository, signing_key
 from tests.orchestrator.services.broken_ledger import WorkerDiedError
 
-tool = Deploy(targets=["/"])
+tool = Deploy(["/"], ["/"])
 KEY, OTHER = "a1" * 32, "b2" * 32
 
 
@@ -42,7 +42,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def artifact_of(shop: Path, oid: str) -> str:
-    with open_repository(str(shop)).reading() as view:
+    with open_repository(str(shop), [Path("/")]).reading() as view:
         return packed(view, oid).digest
 
 
@@ -254,7 +254,7 @@ def test_a_folder_that_does_not_say_what_it_is_is_no_target(
 def test_targets_lie_in_the_folders_that_are_allowed_and_without_any_in_none(
     shop: Path, target: Path, allowed: list[str]
 ) -> None:
-    elsewhere = Deploy(targets=allowed)
+    elsewhere = Deploy(["/"], targets=allowed)
     with pytest.raises(FactUnavailableError, match="COUNTERSIGN_TARGET_ROOTS"):
         elsewhere.collect(arguments(shop, target))
     assert not (target / "releases").exists()

@@ -114,7 +114,7 @@ class SigningSerializer(StrictSerializer):
     digest = serializers.CharField(max_length=64)
 
 
-class ReasonSerializer(StrictSerializer):
+class ContractReasonSerializer(StrictSerializer):
     """Why, in a sentence that is kept."""
 
     reason = serializers.CharField(max_length=500)
@@ -197,12 +197,12 @@ class ContractSuspendView(APIView):
 
     @extend_schema(
         operation_id="contracts_suspend",
-        request=ReasonSerializer,
+        request=ContractReasonSerializer,
         responses={200: ContractSerializer, **REFUSALS},
     )
     def post(self, request: Request, contract_id: uuid.UUID) -> Response:
         """Let it bind nobody until it is resumed. Needs `sign_contracts` in either domain."""
-        body = ReasonSerializer(data=request.data)
+        body = ContractReasonSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contract = selector.visible_contract(request.user, contract_id)
         reason = body.validated_data["reason"]
@@ -234,12 +234,12 @@ class ContractRevokeView(APIView):
 
     @extend_schema(
         operation_id="contracts_revoke",
-        request=ReasonSerializer,
+        request=ContractReasonSerializer,
         responses={200: ContractSerializer, **REFUSALS},
     )
     def post(self, request: Request, contract_id: uuid.UUID) -> Response:
         """Revoke it for both sides at once. Needs `sign_contracts` in either domain."""
-        body = ReasonSerializer(data=request.data)
+        body = ContractReasonSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contract = selector.visible_contract(request.user, contract_id)
         reason = body.validated_data["reason"]

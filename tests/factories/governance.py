@@ -262,6 +262,12 @@ def bundle(domain: Domain, policies: str = POLICIES) -> Bundle:
 
 def house(place: Path) -> House:
     """Set up everything a proposal needs; the ledgers are files in `place`."""
+    # At once, because nearly every test begins with it.
+    with recording():
+        return _house(place)
+
+
+def _house(place: Path) -> House:
     domain = domains.found(slug="home", name="Home", actor=TESTER)
     elsewhere = domains.found(slug="elsewhere", name="Elsewhere", actor=TESTER)
     ada, sam = member("ada", domain), person("sam")

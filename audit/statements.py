@@ -187,6 +187,7 @@ def _cursor(db: BaseDatabaseWrapper) -> Iterator[Any]:
         with db.cursor() as cursor:
             yield cursor
         return
+    db.close_if_health_check_failed()
     db.ensure_connection()
     db.validate_no_broken_transaction()
     with db.wrap_database_errors, psycopg.Cursor(db.connection) as cursor:

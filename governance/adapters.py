@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from django.utils.functional import Promise
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -53,8 +55,12 @@ class EffectUnknownError(Exception):
 class ToolAdapter(Protocol):
     """One tool. Every method may do I/O and none is called inside a transaction.
 
+    What one raises beside the errors of this module is logged and refused as `fact_unavailable`
+    before anything is done, and leaves an effect in doubt afterwards.
+
     One whose target turns away the late call of a worker that was replaced, by its fence or
-    because what it compares has changed, says so by `refuses_late_calls = True`.
+    because what it compares has changed, says so by `refuses_late_calls = True`. One that has
+    `words` says what people call its arguments, pins and facts.
     """
 
     slug: str
@@ -116,6 +122,8 @@ def refuses_late_calls(adapter: ToolAdapter) -> bool:
     return getattr(adapter, "refuses_late_calls", False) is True
 
 
+Words = Mapping[str, str | Promise]
+
 _adapters: dict[str, ToolAdapter] = {}
 _families: dict[str, Callable[[str], ToolAdapter]] = {}
 
@@ -133,6 +141,15 @@ def register_family(name: str, adapter_of: Callable[[str], ToolAdapter]) -> None
     `adapter_of` raises FactUnavailableError for a slug that is none of its tools.
     """
     _families[name] = adapter_of
+
+
+def words_of(slug: str) -> Words:
+    """Return what people call the arguments, pins and facts of a tool, as far as it says so.
+
+    A page asks this of old actions too, whose adapter may be gone: then nobody has a word.
+    """
+    words: Words = getattr(_adapters.get(slug), "words", {})
+    return words
 
 
 def adapter_for(slug: str) -> ToolAdapter:

@@ -53,10 +53,17 @@ def _needs_a_person(payload: Mapping[str, Any]) -> str:
     }
 
 
+def _voters(payload: Mapping[str, Any]) -> str:
+    if absent := payload.get("absent"):
+        return gettext("Out of service, without a vote: %(who)s") % {"who": ", ".join(absent)}
+    return gettext("Every voter is in service")
+
+
 RUNS: Types = (
     ("run.started", _("A run of {workflow} {version} started")),
     ("run.forked", _("The run begins at step {step} of another run: {reason}")),
     ("run.waiting", _waits_for),
+    ("run.voters_changed", _voters),
     ("run.resumed", _("The run goes on")),
     ("run.escalated", _needs_a_person),
     ("run.paused", _("The run was paused: {reason}")),

@@ -89,7 +89,6 @@ DATABASE_URL = env.str(
 )
 if DATABASE_URL:
     DATABASES = {"default": env.db_url_config(DATABASE_URL)}
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         # Hot statements are prepared; behind a pooler that cannot, ?prepare_threshold=1000000000.
         prepared = DATABASES["default"].setdefault("OPTIONS", {})
@@ -110,6 +109,8 @@ else:
             },
         },
     }
+# A connection that is kept may have been lost meanwhile, so whoever takes it up again asks first.
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 ATOMIC_REQUESTS = False
 
 # People -------------------------------------------------------------------------------------
@@ -142,6 +143,8 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Celery would connect anew for every task, or for every so many; see orchestrator/celery.py.
+CELERY_DB_REUSE_MAX = 1_000_000_000
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
@@ -189,8 +192,10 @@ BUDGET_UNVERIFIED_SECONDS = env.int("BUDGET_UNVERIFIED_SECONDS", default=600)
 # of genai-prices.
 MODEL_PRICES = env.json("MODEL_PRICES", default={})
 
-# Folders below which runs may name repositories; any folder when none is given --------------
-REPOSITORY_ROOTS = env.list("COUNTERSIGN_REPO_ROOTS", default=[])
+# Folders below which runs may name repositories: the demo's and those of examples if none is given
+REPOSITORY_ROOTS = env.list(
+    "COUNTERSIGN_REPO_ROOTS", default=[str(DATA_DIR / name) for name in ("stages", "demo-shop")]
+)
 # Folders below which runs may name targets of releases; the stages of examples if none is given
 TARGET_ROOTS = env.list("COUNTERSIGN_TARGET_ROOTS", default=[str(DATA_DIR / "stages")])
 # Folders below which runs may name consoles of services, likewise

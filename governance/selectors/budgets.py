@@ -25,7 +25,10 @@ LEAST_TIME = timedelta(seconds=LEAST_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One unit of a budget with its words and shares, the shares in percent of the cap."""
+    """One unit of a budget with its words and shares, the shares in percent of the cap.
+
+    `spent` has a unit of its own only where there is no cap that has one.
+    """
 
     unit: str
     label: str
@@ -101,6 +104,11 @@ def words_of(unit: str, amount: int) -> str:
             return _("%(amount)s tool calls") % {"amount": f"{amount:,}"}
         case _seconds:
             return _("%(amount)s s of compute") % {"amount": f"{amount:,}"}
+
+
+def _number(unit: str, amount: int) -> str:
+    """Return an amount without its unit, for where the cap beside it has one."""
+    return usd(amount) if unit == Unit.MICRO_USD else f"{amount:,}"
 
 
 def share_of(used: int, cap: int) -> int:
@@ -257,7 +265,7 @@ def bar_of(unit: str, cap: int | None, held: int, spent: int, overrun: int) -> B
         unit=unit,
         label=Unit(unit).label,
         cap=words_of(unit, cap) if cap is not None else _("no limit"),
-        spent=words_of(unit, spent),
+        spent=words_of(unit, spent) if cap is None else _number(unit, spent),
         held=words_of(unit, held),
         left=words_of(unit, max(0, cap - held - spent)) if cap is not None else "",
         spent_share=spent_share,

@@ -6,6 +6,12 @@ from datetime import datetime
 from typing import Any
 
 
+def in_letters(name: str) -> str:
+    """Return a machine's name as people would write it, where nobody gave it a better word."""
+    spaced = name.replace("_", " ")
+    return spaced[:1].upper() + spaced[1:]
+
+
 @dataclass(frozen=True, slots=True)
 class PersonRef:
     """A person as others see them."""
@@ -16,10 +22,16 @@ class PersonRef:
 
 @dataclass(frozen=True, slots=True)
 class NamedValue:
-    """A fact, an argument or a pin: its name and its value as text."""
+    """A fact, an argument or a pin: its name, its value as text, and what people call it."""
 
     name: str
     value: str
+    label: str = ""
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether the label says more than the name does with spaces in it."""
+        return bool(self.label) and self.label.lower() != in_letters(self.name).lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from audit.models import Stream
 from governance import reasons
+from governance.adapters import Words, words_of
 from governance.models import (
     Environment,
     Exhibit,
@@ -32,6 +33,7 @@ from governance.selectors.gate_view import (
     Requester,
     ReviewView,
     SeatView,
+    in_letters,
 )
 from governance.selectors.inbox import inbox_for, rows_for, waiting_count_for
 from governance.selectors.whole_gate import WholeGate, deciders, over, reviews_of, whole
@@ -56,7 +58,7 @@ def _view(person: Person, found: WholeGate, reviews: Sequence[Review]) -> GateVi
     tool, envelope = action.tool, action.envelope
     waits = found.state is GateState.PENDING
     exhibits = [(exhibit, _exhibit(exhibit, found)) for exhibit in found.exhibits]
-    stream = stream_of(action)
+    stream, words = stream_of(action), words_of(tool.slug)
     return GateView(
         id=str(gate.pk),
         epoch=gate.epoch,
@@ -70,9 +72,9 @@ def _view(person: Person, found: WholeGate, reviews: Sequence[Review]) -> GateVi
         environment=envelope["environment"],
         environment_label=str(Environment(envelope["environment"]).label),
         change=tuple(view for exhibit, view in exhibits if exhibit.trust == "tool"),
-        arguments=_named(envelope["arguments"]),
-        pins=_named(envelope["pins"]),
-        reasons=tuple(_reason(policy, gate.verdict.facts) for policy in gate.verdict.policies),
+        arguments=_named(envelope["arguments"], words),
+        pins=_named(envelope["pins"], words),
+        reasons=tuple(_reason(one, gate.verdict.facts, words) for one in gate.verdict.policies),
         requester=_requester(found),
         findings=tuple(view for exhibit, view in exhibits if exhibit.trust != "tool"),
         compensation=str(action.compensation.get("sentence", "")),
@@ -114,7 +116,7 @@ def _exhibit(exhibit: Exhibit, found: WholeGate) -> ExhibitView:
     )
 
 
-def _reason(policy: Mapping[str, Any], document: Mapping[str, Any]) -> PolicyReason:
+def _reason(policy: Mapping[str, Any], document: Mapping[str, Any], words: Words) -> PolicyReason:
     values = {path: _at(document, path) for path in policy["reads"]}
     return PolicyReason(
         policy_id=policy["id"],
@@ -123,7 +125,7 @@ def _reason(policy: Mapping[str, Any], document: Mapping[str, Any]) -> PolicyRea
         words=reasons.words_of([policy["reason"]]),
         severity=policy["severity"],
         facts=tuple(
-            NamedValue(path.rpartition(".")[2], _text(value))
+            _called(path.rpartition(".")[2], value, words)
             for path, value in values.items()
             if value is not None
         ),
@@ -218,8 +220,12 @@ def _person(person: Person) -> PersonRef:
     return PersonRef(str(person.pk), str(person))
 
 
-def _named(values: Mapping[str, Any]) -> tuple[NamedValue, ...]:
-    return tuple(NamedValue(name, _text(value)) for name, value in values.items())
+def _named(values: Mapping[str, Any], words: Words) -> tuple[NamedValue, ...]:
+    return tuple(_called(name, value, words) for name, value in values.items())
+
+
+def _called(name: str, value: Any, words: Words) -> NamedValue:
+    return NamedValue(name, _text(value), str(words.get(name) or in_letters(name)))
 
 
 def _text(value: Any) -> str:

@@ -1,11 +1,15 @@
 """Agents propose; this is the one door. Nothing is done here, only written down and judged."""
 
+import hashlib
+import logging
+import traceback
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django import db
 from django.utils.translation import gettext as _
 
 from audit.canonical import digest
@@ -32,7 +36,7 @@ from governance.models import (
     Warrant,
 )
 from governance.policy.evaluate import as_cedar
-from governance.refusals import Forbidden, Invalid
+from governance.refusals import Forbidden, Invalid, Refusal
 from governance.selectors.tools import checked_arguments, usable_tool
 from governance.services import exhibits as exhibit_service
 from governance.services import gates, issuing, verdicts
@@ -43,6 +47,8 @@ MOST_FACT_BYTES = 1_000_000
 SENTENCE_LENGTH = 400
 RATIONALE_LENGTH = 10_000
 _NO_DEMANDS: Mapping[str, Any] = {}
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ def prepare(
     require_active(agent)
     tool = usable_tool(tool_slug)
     plain = checked_arguments(tool, arguments)
-    with _facts():
+    with _facts(tool.slug):
         adapter = adapter_for(tool.slug)
         facts = _collected(adapter, plain)
         return Prepared(
@@ -144,7 +150,7 @@ def prepare_again(*, action: Action, delta: bool) -> Prepared:
     require_active(agent)
     tool = usable_tool(action.tool_id)
     arguments = checked_arguments(tool, action.envelope["arguments"])
-    with _facts():
+    with _facts(tool.slug):
         adapter = adapter_for(tool.slug)
         facts = _collected(adapter, arguments)
         again = Prepared(
@@ -196,7 +202,7 @@ def propose(
 
 def with_preview(prepared: Prepared) -> Prepared:
     """Add the whole change as drafts, for an action that people are asked about after all."""
-    with _facts():
+    with _facts(prepared.tool.slug):
         shown = prepared.adapter.preview(prepared.arguments, prepared.facts.pins)
     return replace(prepared, drafts=shown)
 
@@ -238,11 +244,25 @@ def _collected(adapter: ToolAdapter, arguments: Mapping[str, Any]) -> Facts:
 
 
 @contextmanager
-def _facts() -> Iterator[None]:
+def _facts(tool_slug: str) -> Iterator[None]:
+    """Refuse where an adapter cannot say what is true, whatever it raises.
+
+    An adapter is a plugin. One that breaks is logged with its trace, and the refusal names that
+    trace by its digest; what it said is for the log alone, because nobody vouches for its words.
+    A database that is away is nobody's fault here, and passes through.
+    """
     try:
         yield
     except FactUnavailableError as error:
         raise Invalid("fact_unavailable", str(error)) from error
+    except (Refusal, db.Error):
+        raise
+    except Exception as error:
+        trace = hashlib.sha256(traceback.format_exc().encode()).hexdigest()[:12]
+        logger.exception("tool %s failed to say what is true, trace %s", tool_slug, trace)
+        detail = _("Tool %(tool)s broke before anything was done: %(error)s, trace %(trace)s.")
+        words = {"tool": tool_slug, "error": type(error).__name__, "trace": trace}
+        raise Invalid("fact_unavailable", detail % words) from error
 
 
 def _written(prepared: Prepared, rationale: str) -> Action:

@@ -16,6 +16,7 @@ from lucide.templatetags.lucide import lucide
 register = template.Library()
 
 SECOND = timedelta(seconds=1)
+SHORTEST = timedelta(seconds=0.1)
 TENTHS_BELOW = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -104,11 +105,19 @@ def _amount(span: timedelta) -> str:
 
 
 @register.filter
+def is_soon(moment: datetime) -> bool:
+    """Whether less than an hour is left until a moment, or none: it is shown as pressing."""
+    return moment - timezone.now() < HOUR
+
+
+@register.filter
 def lasting(span: timedelta | float | None) -> str:
-    """Show a duration: `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`."""
+    """Show a duration: `< 0.1 s`, `0.4 s`, `12 s`, `3 min 12 s`, `2 h 5 min`."""
     if span is None:
         return "\N{EN DASH}"
     length = span if isinstance(span, timedelta) else timedelta(seconds=span)
+    if timedelta() < length < SHORTEST:
+        return _("< %(s)s s") % {"s": number_format(SHORTEST / SECOND, 1)}
     if timedelta() < length < TENTHS_BELOW:
         tenths = round(length / SECOND, 1)
         return _("%(s)s s") % {"s": number_format(tenths, 0 if tenths.is_integer() else 1)}
@@ -120,6 +129,25 @@ def lasting(span: timedelta | float | None) -> str:
     if minutes:
         return _("%(m)d min %(s)d s") % {"m": minutes, "s": seconds}
     return _("%(s)d s") % {"s": seconds}
+
+
+@register.filter
+def spelled(span: timedelta) -> str:
+    """Write out a limit that somebody set: `7 days`, `2 hours`, `1 hour 30 minutes`."""
+    days, rest = divmod(span, DAY)
+    hours, rest = divmod(rest, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    parts = (
+        ngettext("%(n)d day", "%(n)d days", days) % {"n": days} if days else "",
+        ngettext("%(n)d hour", "%(n)d hours", hours) % {"n": hours} if hours else "",
+        ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes} if minutes else "",
+        _seconds(rest // SECOND) if rest or not span else "",
+    )
+    return " ".join(filter(None, parts))
+
+
+def _seconds(count: int) -> str:
+    return ngettext("%(n)d second", "%(n)d seconds", count) % {"n": count}
 
 
 @register.filter

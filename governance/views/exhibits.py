@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from governance.presentation import MOST_FINDINGS
-from governance.selectors.gate_view import ExhibitView, NamedValue
+from governance.selectors.gate_view import ExhibitView, NamedValue, in_letters
 from governance.views.diffs import Diff, laid_out
 from governance.views.portions import MOST_CHARACTERS, Room, portions
 
@@ -18,6 +18,7 @@ KNOWN_MESSAGE = ("message", "text", "detail")
 KNOWN_PLACE = ("path", "file", "filename")
 KNOWN_RULE = ("rule", "code", "id")
 LINE = "line"
+SIMPLE = str | int | float
 # More values than these are shown as one: a row of markup for each would flood the page.
 MOST_VALUES = 20
 
@@ -95,6 +96,8 @@ def _rows(exhibit: ExhibitView) -> tuple[str, Sequence[Any]]:
         named = kind != "commits" or exhibit.kind == kind
         if named and _holds(content, kind) and _is_small(content, known):
             return kind, content[kind]
+    if exhibit.trust == "tool" and _is_flat(content):
+        return "values", list(content.items())
     return "data", _text(content).split("\n")
 
 
@@ -119,6 +122,9 @@ def _shown(
     if kind == "findings":
         findings = [_finding(each) for each in rows]
         return cut(exhibit, "gates/findings.html", findings=findings, more=_rest(content, kind))
+    if kind == "values":
+        values = [NamedValue(name, _said(value), in_letters(name)) for name, value in rows]
+        return cut(exhibit, "gates/values.html", more=values)
     return cut(exhibit, "gates/data.html", data="\n".join(rows))
 
 
@@ -152,10 +158,19 @@ def _rest(content: Mapping[str, Any], *known: str) -> list[NamedValue]:
     }
     if len(rest) > MOST_VALUES:
         return [NamedValue(_("Everything else"), _text(rest))]
-    return [
-        NamedValue(name, value if isinstance(value, str) else _text(value))
-        for name, value in rest.items()
-    ]
+    return [NamedValue(name, _said(value), in_letters(name)) for name, value in rest.items()]
+
+
+def _is_flat(content: Mapping[str, Any]) -> bool:
+    """Whether it is nothing but a few values, each of which one line tells whole."""
+    simple = (isinstance(v, SIMPLE) and "\n" not in str(v) for v in content.values())
+    return 0 < len(content) <= MOST_VALUES and all(simple)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return value if isinstance(value, str) else _text(value)
 
 
 def _text(value: Any) -> str:

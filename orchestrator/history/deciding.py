@@ -4,7 +4,7 @@ The engine calls it under the lock of the run and replay calls it over the strea
 engine did can be derived again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from orchestrator.workflow.planning import plan_of
 
 _NOTHING: Mapping[str, Any] = {}
 _NOTHING_CHARGED: Charges = {}
+_NOBODYS: Mapping[str, str] = {}
 
 
 def next_move(
@@ -37,17 +38,22 @@ def next_move(
     state: Mapping[str, Any] = _NOTHING,
     *,
     charges: Charges = _NOTHING_CHARGED,
+    owners: Mapping[str, str] = _NOBODYS,
+    absent: Collection[str] = (),
 ) -> TreeMove:
     """Return the run's next move, every step of it assigned to somebody.
 
     `state` is what the keys of the shared state hold, which conditions of steps may read.
-    `charges` are what each step cost so far; they count only where a block has a budget. Where
-    the file wants rules only, a move that a model decided ends the run instead.
+    `charges` are what each step cost so far; they count only where a block has a budget.
+    `owners` are the agents' by alias, where the file asks whose they are, `absent` the voters of
+    its chats that are out of service. Where the file wants rules only, a move that a model
+    decided ends the run instead.
     """
     plan = plan_of(definition)
     spent = spent_by_block(past, charges) if definition.limits_blocks else {}
     scope = {"inputs": inputs, "state": state}
-    move = decide_run(plan, past, scope, spent=spent, assign=assigner(definition))
+    assign = assigner(definition, owners)
+    move = decide_run(plan, past, scope, spent=spent, assign=assign, absent=absent)
     if definition.decisions == "rules_only" and (refused := _refused(move)):
         return refused
     if not isinstance(move.move, Start):
@@ -56,10 +62,10 @@ def next_move(
     return replace(move, move=replace(move.move, steps=asks))
 
 
-def assigner(definition: Definition) -> Assign:
+def assigner(definition: Definition, owners: Mapping[str, str]) -> Assign:
     """Return who says who does a step: the file's topology, with its fields of the file."""
     topology = topology_named(definition.topology)
-    options = terms_of(definition)
+    options = terms_of(definition, owners)
 
     def assign(step: PlannedStep, history: History) -> str | Move:
         return topology.assign(step, replace(history, options=options))
@@ -67,10 +73,11 @@ def assigner(definition: Definition) -> Assign:
     return assign
 
 
-def terms_of(definition: Definition) -> Mapping[str, Any]:
+def terms_of(definition: Definition, owners: Mapping[str, str]) -> Mapping[str, Any]:
     """Return what a topology decides by: its own fields of the file, and whom aliases mean."""
     who = {alias: ref.slug for alias, ref in definition.agents.items()}
-    return {**definition.topology_options, "peers": definition.peers, "who": who}
+    whose = {"who": who, "owners": owners}
+    return {**definition.topology_options, "peers": definition.peers, **whose}
 
 
 def unmet_success(

@@ -1,6 +1,6 @@
 """What happened in a run, step by step, as its stream tells it: the history that patterns read."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -53,6 +53,8 @@ class Fold:
     """A run as far as its stream was read."""
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    absent: Collection[str] = ()
     steps: dict[Key, PastStep] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     effects: dict[str, bool] = field(default_factory=dict)
@@ -79,6 +81,10 @@ class Fold:
         """Return what the keys of the shared state hold."""
         return reduced(definition.state, self.entries)
 
+    def begin(self, payload: Mapping[str, Any]) -> None:
+        """Take over what a run was started with."""
+        self.inputs, self.owners = payload.get("inputs", {}), payload.get("owners", {})
+
     def happened(self, type: str, subject: str, payload: Mapping[str, Any]) -> bool:
         """Take over an event that no move made, and say whether it changed any step.
 
@@ -88,14 +94,14 @@ class Fold:
             self.effects[subject] = _IS_EFFECT_OPEN[type]
         if type == "state.written":
             self._write(payload)
-        if type == "step.taken_over":
-            self._begin_with(payload)
-            return True
-        if type == "step.charged":
-            self._charge(payload)
-            return True
-        if type == "step.announced_again":
-            self._offer_anew(payload)
+        facts = {
+            "run.voters_changed": self._miss,
+            "step.taken_over": self._begin_with,
+            "step.charged": self._charge,
+            "step.announced_again": self._offer_anew,
+        }
+        if take_over := facts.get(type):
+            take_over(payload)
             return True
         if type not in _BECOMES:
             return False
@@ -123,6 +129,10 @@ class Fold:
     def moved(self, key: Key, state: str) -> None:
         """Take over that a move cancelled a step, or let a block go on."""
         self._put(replace(self.steps[key], state=state, error_code=""))
+
+    def _miss(self, payload: Mapping[str, Any]) -> None:
+        """Take over who of the voters is out of service."""
+        self.absent = payload["absent"]
 
     def _begin_with(self, payload: Mapping[str, Any]) -> None:
         """Take over a fact that a fork begins with."""

@@ -85,7 +85,8 @@ class Replay:
         if self.is_ending:
             return None
         if event.type == "run.started":
-            self.fold.inputs, self.is_over = event.payload.get("inputs", {}), False
+            self.fold.begin(event.payload)
+            self.is_over = False
         elif event.is_decided:
             is_choice = event.type == "agent.selected"
             return self._selected(event) if is_choice else self._decided(event)
@@ -179,8 +180,15 @@ class Replay:
 
     def _derived(self) -> TreeMove:
         fold = self.fold
-        state = fold.state(self.definition)
-        return next_move(self.definition, fold.past, fold.inputs, state, charges=fold.charges)
+        return next_move(
+            self.definition,
+            fold.past,
+            fold.inputs,
+            fold.state(self.definition),
+            charges=fold.charges,
+            owners=fold.owners,
+            absent=fold.absent,
+        )
 
     def _ending(self, finish: Finish) -> Told:
         if finish.state != "succeeded":

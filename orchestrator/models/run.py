@@ -98,7 +98,9 @@ class Run(models.Model):
     asked for it and why; a second request to cancel is answered with the id of the first.
     `contract` is the one under which the run is done for another domain, empty for its own.
     `goal`, `constraints` and `success_criteria` are what the initiator told the agents beside the
-    inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias.
+    inputs; `pinned_agents` are the agents chosen for the workflow's slots, slug@version by alias,
+    and `owners` whose the agents were at intake, where the file asks for that. `absent` are the
+    voters of its chats that were out of service when it last moved.
     A run that was `forked_from` another began at the step `forked_at`, with what that one's steps
     before it had come to.
     `version` moves on whenever somebody takes hold of the run to change it or its steps.
@@ -121,6 +123,8 @@ class Run(models.Model):
     constraints = models.JSONField(default=list, blank=True)
     success_criteria = models.JSONField(default=list, blank=True)
     pinned_agents = models.JSONField(default=dict, blank=True)
+    owners = models.JSONField(default=dict, blank=True)
+    absent = models.JSONField(default=list, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     rollback = models.CharField(max_length=16, choices=Rollback, default=Rollback.NOT_NEEDED)

@@ -216,6 +216,7 @@ class AttemptOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     SUCCEEDED = "succeeded", "Done"
     PROPOSED = "proposed", "Proposed an action"
+    REFUSED = "refused", "Refused before it was proposed"
     HANDED_OVER = "handed_over", "Asked another domain"
     AWAITING = "awaiting", "Answers later"
     FAILED = "failed", "Failed"

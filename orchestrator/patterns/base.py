@@ -4,7 +4,7 @@ A node of the file is a leaf, which an agent does, or a block with a pattern of 
 is decided by its pattern over its own children only, whose paths are relative to the block.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -79,6 +79,7 @@ class History:
 
     `options` are the block's own fields of the file. `scope` is what its expressions may read
     (`inputs`, `steps`), fixed before the block began. `spent` counts micro_usd, tokens, turns.
+    `absent` are the aliases of voters that are out of service now.
     """
 
     plan: Sequence[PlannedStep]
@@ -86,6 +87,7 @@ class History:
     options: Mapping[str, Any] = field(default_factory=dict)
     scope: Mapping[str, Any] = field(default_factory=dict)
     spent: Mapping[str, int] = field(default_factory=dict)
+    absent: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ what its pattern says of its own children. Whatever settles at once (a condition
 hold, a list without items) is played on, so that a decision leaves nothing to decide.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -47,20 +47,27 @@ def decide_run(
     *,
     spent: Spent = _NOTHING_SPENT,
     assign: Assign = as_named,
+    absent: Collection[str] = (),
 ) -> TreeMove:
     """Return what happens next in a run, whose root is the sequence `plan`.
 
     `past` has absolute paths and a row of kind block for every block that began. `scope` is what
     expressions read of the run (`inputs`), `spent` what each block used, by its path.
     `assign` says who does a step; where others are asked first, the step becomes a block.
+    `absent` are the voters that are out of service now.
     """
     root = PlannedStep("", pattern="sequential", plan=plan)
     board = Board(past)
-    return board.result(_decided(board, _Block(root, "", {"steps": {}, **scope}, spent, assign)))
+    block = _Block(root, "", {"steps": {}, **scope}, spent, assign, absent)
+    return board.result(_decided(board, block))
 
 
 def histories(
-    plan: Sequence[PlannedStep], past: Sequence[PastStep], scope: Mapping[str, Any]
+    plan: Sequence[PlannedStep],
+    past: Sequence[PastStep],
+    scope: Mapping[str, Any],
+    *,
+    absent: Collection[str] = (),
 ) -> dict[str, tuple[PlannedStep, History]]:
     """Return every block that began, by its place: the node of the file, and what happened in it.
 
@@ -69,7 +76,7 @@ def histories(
     root = PlannedStep("", pattern="sequential", plan=plan)
     board = Board(past)
     scope = {"steps": {}, **scope}
-    return dict(_histories(board, _Block(root, "", scope, _NOTHING_SPENT, as_named)))
+    return dict(_histories(board, _Block(root, "", scope, _NOTHING_SPENT, as_named, absent)))
 
 
 def _histories(board: Board, outer: "_Block") -> Iterator[tuple[str, tuple[PlannedStep, History]]]:
@@ -92,6 +99,7 @@ class _Block:
     scope: Mapping[str, Any]
     spent: Spent
     assign: Assign
+    absent: Collection[str]
 
     @property
     def pattern(self) -> Pattern | Placing:
@@ -128,7 +136,7 @@ class _Block:
     def history(self, board: Board) -> History:
         """Return what the block's pattern decides by."""
         past, spent = board.children(self.path), self.spent.get(self.path, {})
-        return History(self.node.plan, past, self.node.options, self.scope, spent)
+        return History(self.node.plan, past, self.node.options, self.scope, spent, self.absent)
 
     def seen_by(self, branch: Branch, board: Board) -> Mapping[str, Any]:
         """Return what a child's expressions read: in a sequence also what went before it."""
@@ -186,7 +194,8 @@ def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
     path = joined(outer.path, inside(child.path, child.iteration))
     branch = outer.child(child.path)
     node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
-    return _Block(node, path, outer.seen_by(branch, board), outer.spent, outer.assign)
+    scope = outer.seen_by(branch, board)
+    return replace(outer, node=node, path=path, scope=scope)
 
 
 def _verified(step: PlannedStep, move: Wait | Finish, scope: Mapping[str, Any]) -> Wait | Finish:

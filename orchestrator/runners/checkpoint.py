@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from governance.adapters import ExhibitDraft
+from governance.adapters import ExhibitDraft, Words
 from orchestrator.runners.agreement import Agreement
 from orchestrator.runners.base import Proposal
 
@@ -25,6 +26,9 @@ SCHEMA: Mapping[str, Any] = {
         "message": {"type": "string", "maxLength": 4000},
     },
 }
+WORDS: Words = {
+    "message": gettext_lazy("What the checkpoint says"),
+}
 
 
 def proposal(step: str, message: str) -> Proposal:
@@ -37,6 +41,7 @@ class CheckpointAdapter(Agreement):
 
     slug = SLUG
     cedar_action = SLUG
+    words = WORDS
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which step's output would be let through."""

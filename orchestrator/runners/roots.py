@@ -12,17 +12,21 @@ from orchestrator.runners.git.command import RepositoryError
 def inside(path: str, roots: Sequence[Path], setting: str) -> Path:
     """Return the folder that lies exactly at `path`, inside one of `roots`, without links.
 
-    Raises RepositoryError, which names the setting that lists the roots; where it lists none,
-    nothing is allowed.
+    Raises RepositoryError, which names the setting that lists the roots.
     """
     place = Path(path)
     if not path.isprintable() or not place.is_absolute() or not place.is_dir():
         raise RepositoryError(f"{path!r} is not the absolute path of a folder.")
     place = place.resolve()
+    require_inside(place, roots, setting)
+    return place
+
+
+def require_inside(place: Path, roots: Sequence[Path], setting: str) -> None:
+    """Raise RepositoryError unless a resolved place lies in one of the roots of the setting."""
     if not any(place.is_relative_to(root.resolve()) for root in roots):
         remedy = f"whoever runs the workers adds a folder around it to {setting}."
         raise RepositoryError(f"{place} lies outside the folders that are allowed; {remedy}")
-    return place
 
 
 def within(folder: Path, *names: str) -> Path:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.canonical import canonical_bytes
-from governance.adapters import ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Effect
 from governance.refusals import Refusal
 from governance.selectors.tools import usable_tool
@@ -37,6 +38,11 @@ SCHEMA: Mapping[str, Any] = {
         },
     },
 }
+WORDS: Words = {
+    "done": gettext_lazy("What was done"),
+    "undo": gettext_lazy("Registered undo"),
+    "risk": gettext_lazy("Risk of the tool"),
+}
 
 
 def arguments_of(effect: Effect) -> dict[str, str]:
@@ -56,6 +62,7 @@ class UndoAdapter(Agreement):
 
     slug = SLUG
     cedar_action = SLUG
+    words = WORDS
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Return how risky the tool is whose effect is undone, beside the step that did it."""

@@ -53,10 +53,12 @@ def blocks_of(run: RunView, definition: Definition) -> Blocks:
     rows = _rows(run.id)
     past = [PastStep(*row[:-1]) for row in rows]
     names = {child.agent: row[-1] for child, row in zip(past, rows, strict=True) if row[-1]}
-    found = histories(plan_of(definition), past, {"inputs": run.inputs})
+    scope = {"inputs": run.inputs}
+    found = histories(plan_of(definition), past, scope, absent=run.absent)
     patterns = {place: one for place, one in found.items() if one[0].pattern}
+    terms = terms_of(definition, run.owners)
     offered = {
-        place: _offered(run, place, node, replace(history, options=terms_of(definition)))
+        place: _offered(run, place, node, replace(history, options=terms))
         for place, (node, history) in found.items()
         if not node.pattern
     }

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import redis
 from django.conf import settings
@@ -33,6 +34,7 @@ def findings() -> Iterator[Check]:
     yield Check("versions", is_good=True, detail=_versions())
     yield _look("programs", _programs)
     yield Check("agents", is_good=True, detail=_agents())
+    yield _look("folders", _folders)
     yield _look("disk", _disk)
     yield _look("store", _store)
     yield _look("clock", _clock)
@@ -73,6 +75,19 @@ def _agents() -> str:
     if known := landlock.version():
         return f"confined by Landlock {known} to what they are asked about, {sockets}"
     return f"this kernel has no Landlock: they read and write whatever this account may, {sockets}"
+
+
+def _folders() -> str:
+    named = {
+        "COUNTERSIGN_REPO_ROOTS": settings.REPOSITORY_ROOTS,
+        "COUNTERSIGN_TARGET_ROOTS": settings.TARGET_ROOTS,
+        "COUNTERSIGN_SERVICE_ROOTS": settings.SERVICE_ROOTS,
+    }
+    keys = settings.DATA_DIR.resolve()
+    for setting, roots in named.items():
+        if around := [root for root in roots if keys.is_relative_to(Path(root).resolve())]:
+            raise Bad(f"{setting} allows {around[0]}, which holds our keys: name folders in it")
+    return "; ".join(f"{name} {', '.join(roots) or 'none'}" for name, roots in named.items())
 
 
 def _disk() -> str:

@@ -24,8 +24,9 @@ from orchestrator.selectors.failures import (
     failures_of,
     spent_on,
 )
+from orchestrator.selectors.rollback import DONE, abroad, past_pivot
 from orchestrator.selectors.run_view import AttemptRow, EffectRow, RunView, StepRow
-from orchestrator.selectors.stakes import DONE, Stakes, past_pivot, stakes_of
+from orchestrator.selectors.stakes import Stakes, stakes_of
 from orchestrator.topologies import again
 from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.undoing import is_read
@@ -206,6 +207,8 @@ def _others(run: RunView, row: Step) -> list[tuple[UUID, str]]:
 
 
 def _undoable(run: RunView, definition: Definition) -> bool:
-    if past_pivot(run, definition):
+    if past_pivot(run.id, definition):
         return False
-    return any(e.undoable for e in run.effects if e.state in DONE | {EffectState.UNKNOWN})
+    may_have_happened = DONE | {EffectState.UNKNOWN}
+    is_here = any(e.undoable for e in run.effects if e.state in may_have_happened)
+    return is_here or bool(abroad(run.id))

@@ -11,12 +11,15 @@ from django.utils.translation import gettext as _
 from governance.models import Effect, EffectState, Receipt, Reversibility
 from orchestrator.models import Errand, Step
 from orchestrator.runners.undo import SLUG as UNDO
+from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.undoing import is_pivot
 
 Word = Literal[
     "undone", "to_undo", "not_undone", "in_place", "unknown", "under_way", "no_trace", "never"
 ]
 # What leaves nothing behind that anybody would have to undo.
 HARMLESS: frozenset[Word] = frozenset({"undone", "no_trace", "never"})
+DONE = frozenset({EffectState.SUCCEEDED, EffectState.RECONCILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,16 @@ def done_by(run_id: UUID) -> QuerySet[Effect]:
     Agreements to undo one are none of them: what they led to is the fate of that effect.
     """
     return Effect.objects.filter(run_id=run_id).exclude(action__tool=UNDO)
+
+
+def past_pivot(run_id: UUID, definition: Definition) -> bool:
+    """Whether a step that the file calls a point of no return has done what it does.
+
+    From there the run only goes forward, and nothing is undone. What another domain did counts.
+    """
+    done = done_by(run_id).filter(state__in=DONE).values_list("action__step_path", flat=True)
+    paths = [*done, *(fate.step_path for fate in abroad(run_id))]
+    return any(is_pivot(definition, path) for path in paths)
 
 
 def statement_of(run_id: UUID) -> Sequence[Fate]:

@@ -132,7 +132,8 @@ class RunView:
     `seq` is the last event of the stream `run:<id>`, for the page's live cursor. `ending` is the
     state a run comes to that is winding down; `statement` says what became of the effects of one
     that does not succeed. `held_by` and `held_why` are who paused or cancelled it, and why.
-    `contract_id` is what it is done under for another domain.
+    `contract_id` is what it is done under for another domain, `owners` whose its agents were at
+    intake, by alias, where its topology asks, and `absent` who of its voters is out of service.
     """
 
     id: UUID
@@ -147,6 +148,8 @@ class RunView:
     label: str
     is_final: bool
     inputs: Mapping[str, Any]
+    owners: Mapping[str, str]
+    absent: Sequence[str]
     error_code: str
     error_detail: str
     created_at: datetime

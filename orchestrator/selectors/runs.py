@@ -89,6 +89,8 @@ def _view(run: Run, seq: int) -> RunView:
         label=_label(run),
         is_final=run.state in RUN_FINAL,
         inputs=run.inputs,
+        owners=run.owners,
+        absent=run.absent,
         error_code=run.error_code,
         error_detail=run.error_detail,
         created_at=run.created_at,

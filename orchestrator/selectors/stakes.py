@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from governance.models import EffectState
-from orchestrator.selectors.rollback import Fate, statement_of
+from orchestrator.selectors.rollback import Fate, past_pivot, statement_of
 from orchestrator.selectors.run_view import RunView
 from orchestrator.workflow.definition import Definition
-from orchestrator.workflow.undoing import is_pivot, rolls_back_on
-
-DONE = frozenset({EffectState.SUCCEEDED, EffectState.RECONCILED})
+from orchestrator.workflow.undoing import rolls_back_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +23,11 @@ def stakes_of(run: RunView, definition: Definition) -> Stakes:
     All stays where the file rolls nothing back and after a point of no return; what only read
     leaves nothing behind.
     """
-    if not run.effects:
-        return Stakes()
     undoable = {effect.id for effect in run.effects if effect.undoable}
-    if past_pivot(run, definition) or not rolls_back_on(definition, "failed"):
+    if past_pivot(run.id, definition) or not rolls_back_on(definition, "failed"):
         undoable = set()
     placed = [fate for fate in statement_of(run.id) if fate.word == "in_place"]
     return Stakes(
         undone=tuple(fate for fate in placed if fate.effect_id in undoable),
         kept=tuple(fate for fate in placed if fate.effect_id not in undoable),
     )
-
-
-def past_pivot(run: RunView, definition: Definition) -> bool:
-    """Whether the run did something after which nothing is undone."""
-    done = (effect for effect in run.effects if effect.state in DONE)
-    return any(is_pivot(definition, effect.step_path) for effect in done)

@@ -17,7 +17,8 @@ from orchestrator.selectors.workflow_view import (
     WorkflowView,
 )
 from orchestrator.workflow.blocks import agents_in
-from orchestrator.workflow.definition import Definition, StepPlan, from_plain
+from orchestrator.workflow.definition import Definition, from_plain
+from orchestrator.workflow.step_plans import StepPlan
 
 
 def page_for(person: Any, *, before: str = "", limit: int = 50) -> WorkflowPage:

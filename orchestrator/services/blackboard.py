@@ -15,8 +15,9 @@ from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.sources import source_of
 from orchestrator.topologies import blackboard
 from orchestrator.topologies.blackboard import POST
-from orchestrator.workflow.definition import Definition, duration
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.plain_json import as_stored
+from orchestrator.workflow.step_plans import duration
 
 CONFLICT = "posting_conflict"
 MOST_SHOWN = 200

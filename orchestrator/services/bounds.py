@@ -15,8 +15,9 @@ from orchestrator.history.places import blocks_around, key_of
 from orchestrator.models import Run, RunState, Step, StepState
 from orchestrator.patterns.base import Ask
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import ExpressionError, filled
+from orchestrator.workflow.step_plans import StepPlan
 
 # Whoever lets go rings for a few: the first may not be able to go yet.
 MOST_RUNG = 5

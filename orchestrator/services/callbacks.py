@@ -18,7 +18,7 @@ from governance.refusals import Invalid, Refusal
 from orchestrator.models import RUN_ENDING, RUN_FINAL, Step, StepState
 from orchestrator.runners.answer import load
 from orchestrator.runners.base import AgentFailedError, Callback
-from orchestrator.services import conversations, rollback, runs, steps
+from orchestrator.services import conversations, pivots, runs, steps
 from orchestrator.services.claims import Claim
 from orchestrator.services.step_rows import agent_of
 
@@ -72,7 +72,7 @@ def time_out(step_id: UUID) -> bool:
         late = Step.objects.filter(
             pk=step_id, state=StepState.AWAITING_INPUT, not_before__lte=Now()
         )
-        if not late.exists() or rollback.past_pivot(step.run):
+        if not late.exists() or pivots.is_passed(step.run):
             return False
         steps.time_out(step, "timed_out", _("The agent did not answer in time."))
         runs.advance(run_id=step.run_id)

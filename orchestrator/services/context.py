@@ -9,7 +9,7 @@ from orchestrator.patterns.placing import TURN
 from orchestrator.services import blackboard, remembered, shared_state
 from orchestrator.services.briefs import Brief
 from orchestrator.services.sources import source_of
-from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.planning import (
     given_inputs,
     granted,
@@ -17,6 +17,7 @@ from orchestrator.workflow.planning import (
     named_in_arguments,
     reads_state,
 )
+from orchestrator.workflow.step_plans import StepPlan
 
 
 def inputs_and_context(

@@ -4,9 +4,7 @@ Every verb is one transaction with one event that names the person and their rea
 effect is in doubt is settled first (`reconcile`); until then it neither begins again nor ends.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,42 +12,28 @@ from django.utils.translation import gettext as _
 
 from audit.services.events import recording
 from audit.types import Actor
-from governance.models import Agent, Effect, EffectState, Gate, GateState, Lifecycle, Person
+from governance.models import Agent, Effect, EffectState, Lifecycle, Person
 from governance.refusals import Invalid, Refusal
-from governance.services import effects, gates
-from orchestrator.models import STEP_FINAL, Run, RunState, Step, StepKind, StepState
-from orchestrator.runners.supply import SLUG as SUPPLY
-from orchestrator.services import bells, remembered, rollback, runs, steps, undo_agreements
+from governance.services import effects
+from orchestrator.models import Run, RunState, Step
+from orchestrator.services import (
+    escalated,
+    pivots,
+    remembered,
+    rollback,
+    runs,
+    steps,
+    undo_agreements,
+)
 from orchestrator.services.definitions import definition_of
-from orchestrator.services.history import tell_run, tell_step
+from orchestrator.services.escalated import Taken
+from orchestrator.services.history import tell_step
 from orchestrator.services.operators import checked
 from orchestrator.services.refused import refusals_recorded
-from orchestrator.services.run_states import move
 from orchestrator.services.step_rows import agent_of
-from orchestrator.services.trusting import refuse_unless_it_follows
 from orchestrator.topologies import again
 from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.undoing import is_read
-
-_IN_DOUBT = (EffectState.IN_FLIGHT, EffectState.UNKNOWN)
-# After these the run goes on; all others end it, or undo what it did.
-_GOES_ON = frozenset({"retry", "reroute", "skip", "reconcile", "announce_again"})
-_OPEN_TO_VERBS = (RunState.RUNNING, RunState.WAITING, RunState.ESCALATED, RunState.PAUSED)
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An escalated step in the hands of a person, its run locked."""
-
-    step: Step
-    run: Run
-    actor: Actor
-    reason: str
-
-    @property
-    def is_undo(self) -> bool:
-        """Whether the step undoes an effect instead of doing something."""
-        return self.step.undoes_id is not None
 
 
 def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
@@ -57,9 +41,9 @@ def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
 
     A step that had an approved action goes on with that, without another turn.
     """
-    with _taken(run_id, step_id, "retry", person, reason) as taken:
-        refuse_in_doubt(taken.step)
-        refuse_without_worker(taken.step)
+    with escalated.taken(run_id, step_id, "retry", person, reason) as taken:
+        escalated.refuse_in_doubt(taken.step)
+        escalated.refuse_without_worker(taken.step)
         steps.take_up(
             taken.step,
             taken.actor,
@@ -68,7 +52,7 @@ def retry(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
             changes=_begun_again(taken),
             reason=taken.reason,
         )
-        _go_on(taken)
+        escalated.go_on(taken)
 
 
 def reroute(*, run_id: UUID, step_id: UUID, agent_id: UUID, person: Person, reason: str) -> None:
@@ -76,10 +60,10 @@ def reroute(*, run_id: UUID, step_id: UUID, agent_id: UUID, person: Person, reas
 
     What the agent before it proposed is left; policy judges what the new one proposes.
     """
-    with _taken(run_id, step_id, "reroute", person, reason) as taken:
-        refuse_in_doubt(taken.step)
-        refuse_for_undo(taken.step)
-        refuse_without_worker(taken.step)
+    with escalated.taken(run_id, step_id, "reroute", person, reason) as taken:
+        escalated.refuse_in_doubt(taken.step)
+        escalated.refuse_for_undo(taken.step)
+        escalated.refuse_without_worker(taken.step)
         agent = _other_agent(taken, agent_id)
         anew: dict[str, Any] = {
             "agent": agent,
@@ -90,7 +74,7 @@ def reroute(*, run_id: UUID, step_id: UUID, agent_id: UUID, person: Person, reas
         }
         said = {"reason": taken.reason, "agent": agent.name, "agent_id": str(agent.pk)}
         steps.take_up(taken.step, taken.actor, "step.rerouted", counted=True, changes=anew, **said)
-        _go_on(taken)
+        escalated.go_on(taken)
 
 
 def skip(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
@@ -99,14 +83,14 @@ def skip(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
     Refused where its output is needed: by `success` or by an expression of another step. An
     undo may always be skipped; what it was for stays.
     """
-    with _taken(run_id, step_id, "skip", person, reason) as taken:
+    with escalated.taken(run_id, step_id, "skip", person, reason) as taken:
         if not taken.is_undo:
-            refuse_in_doubt(taken.step)
-            refuse_around_others(taken.step)
+            escalated.refuse_in_doubt(taken.step)
+            escalated.refuse_around_others(taken.step)
             _refuse_if_read(taken)
         undo_agreements.drop(taken.step, taken.reason)
         steps.skip(taken.step, taken.actor, reason=taken.reason)
-        _go_on(taken)
+        escalated.go_on(taken)
 
 
 def fail(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
@@ -114,13 +98,13 @@ def fail(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
 
     Of an undo it says that what was done stays, and that ends the run.
     """
-    with _taken(run_id, step_id, "fail", person, reason) as taken:
+    with escalated.taken(run_id, step_id, "fail", person, reason) as taken:
         if taken.is_undo:
             rollback.close(taken.run, "compensation_failed", taken.reason, taken.actor)
         else:
-            refuse_around_others(taken.step)
+            escalated.refuse_around_others(taken.step)
             steps.fail(taken.step, "failed_by_person", taken.reason, taken.actor)
-            _go_on(taken)
+            escalated.go_on(taken)
 
 
 def reconcile(
@@ -137,8 +121,8 @@ def reconcile(
     The step goes on from there: it is done, or its action is proposed anew. An undo begins anew,
     so that whoever has to agree is asked about what is known now, or is not needed.
     """
-    with _taken(run_id, step_id, "reconcile", person, reason) as taken:
-        effect = _effect_in_doubt(taken.step)
+    with escalated.taken(run_id, step_id, "reconcile", person, reason) as taken:
+        effect = escalated.effect_in_doubt(taken.step)
         if effect is None:
             raise Refusal("not_in_doubt", _("It is known how the effect of this step ended."))
         _settle(effect, taken, person, happened=happened, response=_plain(response or {}))
@@ -152,7 +136,7 @@ def reconcile(
             steps.skip(taken.step, taken.actor, **said)
         else:
             steps.take_up(taken.step, taken.actor, "step.settled", changes=changes, **said)
-        _go_on(taken)
+        escalated.go_on(taken)
 
 
 def announce_again(*, run_id: UUID, step_id: UUID, person: Person, reason: str) -> None:
@@ -160,7 +144,7 @@ def announce_again(*, run_id: UUID, step_id: UUID, person: Person, reason: str) 
 
     Refused once `people_may_reannounce` of the file is used up.
     """
-    with _taken(run_id, step_id, "announce_again", person, reason) as taken:
+    with escalated.taken(run_id, step_id, "announce_again", person, reason) as taken:
         step, terms = taken.step, definition_of(taken.run.workflow_id).topology_options
         if not again.was_in_vain(step.alias, step.error_code):
             detail = _("Step %(path)s is not work that was announced and that nobody took.")
@@ -170,13 +154,14 @@ def announce_again(*, run_id: UUID, step_id: UUID, person: Person, reason: str) 
             words = {"path": step.place, "count": again.times(step.task)}
             raise Refusal("too_many_announcements", detail % words)
         _announce(taken)
-        _go_on(taken)
+        escalated.go_on(taken)
 
 
 def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
     """End a run that needs a person: undo what it did, whatever its file says of that.
 
-    Refused when there is nothing to undo, and after a point of no return.
+    Refused when there is nothing to undo, and after a point of no return. What stands in another
+    domain is named to people then.
     """
     with refusals_recorded(run_id=run_id, verb="roll_back", person=person):
         said = checked(run=_run(run_id), person=person, reason=reason)
@@ -184,10 +169,10 @@ def roll_back(*, run_id: UUID, person: Person, reason: str) -> None:
             run = runs.lock(run_id)
             if run.state != RunState.ESCALATED or run.ending:
                 raise Refusal("not_escalated", _("The run does not need a person to decide."))
-            if rollback.past_pivot(run):
+            if pivots.is_passed(run):
                 detail = _("The run has passed its point of no return; it can only go forward.")
                 raise Refusal("past_pivot", detail)
-            if not rollback.undoable(run):
+            if not rollback.left_something(run):
                 raise Refusal("nothing_to_undo", _("The run did nothing that could be undone."))
             actor = Actor.person(person.pk)
             rollback.begin(run, RunState.FAILED, "rolled_back", said, undoes=True, actor=actor)
@@ -204,77 +189,8 @@ def close(*, run_id: UUID, person: Person, reason: str) -> None:
             rollback.close(run, run.error_code, said, Actor.person(person.pk))
 
 
-def refuse_unless_escalated(run: Run, step: Step) -> None:
-    """Raise Refusal unless people may decide about this step now."""
-    if step.state != StepState.ESCALATED or run.state not in _OPEN_TO_VERBS:
-        detail = _("Step %(path)s does not need a person: it is %(state)s.")
-        words = {"path": step.path, "state": step.get_state_display().lower()}
-        raise Refusal("not_escalated", detail % words)
-
-
-def refuse_in_doubt(step: Step) -> None:
-    """Raise Refusal while nobody knows how the effect of the step ended."""
-    if _effect_in_doubt(step):
-        detail = _("Nobody knows whether the effect of step %(path)s happened; settle that first.")
-        raise Refusal("effect_in_doubt", detail % {"path": step.path})
-
-
-def refuse_without_worker(step: Step) -> None:
-    """Raise Refusal for a block, or a step nobody was asked for: no agent could begin it."""
-    if step.kind == StepKind.BLOCK or step.agent_id is None:
-        detail = _(
-            "Nobody works on step %(path)s itself; decide about what is inside, or fail it."
-        )
-        raise Refusal("nobody_works_on_it", detail % {"path": step.place})
-
-
-def refuse_around_others(step: Step) -> None:
-    """Raise Refusal for a block while something inside of it has not ended."""
-    inside = Step.objects.filter(run=step.run_id, path__startswith=f"{step.place}/")
-    if step.kind == StepKind.BLOCK and inside.exclude(state__in=STEP_FINAL).exists():
-        detail = _("Block %(path)s is not decided by itself while steps inside have not ended.")
-        raise Refusal("steps_inside", detail % {"path": step.place})
-
-
-def refuse_for_undo(step: Step) -> None:
-    """Raise Refusal for a compensation step, which no agent does and which has no output."""
-    if step.undoes_id:
-        detail = _("An undo is done by its tool; try it again, skip it, or close the run.")
-        raise Refusal("not_for_undo", detail)
-
-
-def step_of(run_id: UUID, step_id: UUID) -> Step:
-    """Return the run's step; raises Refusal `not_found` (404)."""
-    found = Step.objects.select_related("run__domain", "agent").filter(pk=step_id, run_id=run_id)
-    step = found.first()
-    if step is None:
-        raise Refusal("not_found", _("The run has no such step."), status=404)
-    return step
-
-
-@contextmanager
-def _taken(run_id: UUID, step_id: UUID, verb: str, person: Person, reason: str) -> Iterator[Taken]:
-    with refusals_recorded(run_id=run_id, verb=verb, person=person):
-        before = step_of(run_id, step_id)
-        said = checked(run=before.run, person=person, reason=reason)
-        if verb in _GOES_ON and not before.undoes_id:
-            refuse_unless_it_follows(run_id)
-        with recording():
-            run = runs.lock(run_id)
-            step = step_of(run_id, step_id)
-            refuse_unless_escalated(run, step)
-            yield Taken(step, run, Actor.person(person.pk), said)
-
-
 def _run(run_id: UUID) -> Run:
     return Run.objects.select_related("domain").get(pk=run_id)
-
-
-def _effect_in_doubt(step: Step) -> Effect | None:
-    found = Effect.objects.filter(state__in=_IN_DOUBT)
-    if step.undoes_id:
-        return found.filter(pk=step.undoes_id).first()
-    return found.filter(action=step.action_id).first() if step.action_id else None
 
 
 def _refuse_if_read(taken: Taken) -> None:
@@ -336,29 +252,3 @@ def _announce(taken: Taken) -> None:
     remembered.moved(step, changes)
     said = {"reason": taken.reason, "decider": "human"}
     tell_step(step, "step.announced_again", taken.actor, **said)
-
-
-def _go_on(taken: Taken) -> None:
-    """Let the run follow the step it waited for; a paused one waits until it is resumed."""
-    _withdraw_offers(taken)
-    step = Step.objects.select_related("run").get(pk=taken.step.pk)
-    if step.state == StepState.READY:
-        bells.ring(step)
-    if taken.is_undo:
-        rollback.take_up(taken.run)
-        return
-    if taken.run.state == RunState.ESCALATED:
-        move(taken.run, RunState.RUNNING, error_code="", error_detail="")
-        tell_run(taken.run, "run.resumed", taken.actor, reason=taken.reason)
-    runs.advance(run_id=taken.run.pk)
-
-
-def _withdraw_offers(taken: Taken) -> None:
-    offered = Gate.objects.filter(
-        action__run_id=taken.run.pk,
-        action__step_path=taken.step.place,
-        action__tool=SUPPLY,
-        state=GateState.PENDING,
-    )
-    for gate_id in list(offered.values_list("pk", flat=True)):
-        gates.cancel(gate_id=gate_id, actor=taken.actor, reason=taken.reason)

@@ -5,9 +5,9 @@ from datetime import timedelta
 from orchestrator.models import Step
 from orchestrator.patterns.retry import delay_after
 from orchestrator.runners.base import AgentFailedError
-from orchestrator.services import rollback, steps
+from orchestrator.services import pivots, steps
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import StepPlan
+from orchestrator.workflow.step_plans import StepPlan
 
 # What every runner says of a turn that took too long.
 TIMED_OUT = "timed_out"
@@ -32,7 +32,7 @@ def settle(step: Step, error: AgentFailedError) -> None:
     if error.retryable and not is_last(step):
         delay = max(delay_after(str(step.pk), step.attempts + 1), min(error.retry_after, LONGEST))
         steps.retry_later(step, delay, error.code, error.detail)
-    elif rollback.past_pivot(step.run):
+    elif pivots.is_passed(step.run):
         steps.escalate(step, error.code, error.detail)
     elif error.code == TIMED_OUT and _plan(step).on_timeout:
         steps.time_out(step, error.code, error.detail)
@@ -44,7 +44,7 @@ def settle(step: Step, error: AgentFailedError) -> None:
 
 def use_up(step: Step, code: str, detail: str) -> None:
     """Move a held step on whose attempts were used up elsewhere; joins the transaction."""
-    if rollback.past_pivot(step.run) or _plan(step).on_failure == "escalate":
+    if pivots.is_passed(step.run) or _plan(step).on_failure == "escalate":
         steps.escalate(step, code, detail)
     else:
         steps.fail(step, code, detail)

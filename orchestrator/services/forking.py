@@ -19,7 +19,7 @@ from orchestrator.services.operators import checked
 from orchestrator.services.origins import Origin, Taken
 from orchestrator.services.refused import refusals_recorded
 from orchestrator.services.trusting import refuse_unless_it_follows
-from orchestrator.workflow.definition import StepPlan
+from orchestrator.workflow.step_plans import StepPlan
 
 _WENT_WRONG = frozenset({"failed", "timed_out"})
 

@@ -18,10 +18,11 @@ from orchestrator.models import Step, StepKind, Workflow
 from orchestrator.runners import approval, checkpoint, supply, undo
 from orchestrator.runners.base import AgentFailedError, Proposal
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import Definition, StepPlan, duration
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.guarding import NOTHING, Guard
 from orchestrator.workflow.pointers import pointer
 from orchestrator.workflow.selection import covers
+from orchestrator.workflow.step_plans import StepPlan, duration
 
 # Questions of the house about a step are no action of its agent.
 _OF_THE_HOUSE = frozenset({approval.SLUG, checkpoint.SLUG, supply.SLUG, undo.SLUG})

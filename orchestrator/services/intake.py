@@ -32,7 +32,8 @@ from orchestrator.workflow.shape import input_validator, shortened
 class Intake:
     """What a run is made of, once it was found in order. `steps` are its outermost ones.
 
-    `input_digest` covers everything that the initiator gave.
+    `input_digest` covers everything that the initiator gave. `owners` are the agents' by alias,
+    where nobody may win work from his own owner: who that is stays as it was at intake.
     """
 
     definition: Definition
@@ -41,6 +42,7 @@ class Intake:
     steps: Sequence[Planned]
     filled: Sequence[Filled]
     brief: Mapping[str, Any]
+    owners: Mapping[str, str]
 
 
 def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOTHING) -> Intake:
@@ -58,7 +60,14 @@ def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOT
     laid_out = _laid_out(definition, agents)
     said = brief.as_json()
     asked = digest({"inputs": complete, **said} if said else complete)
-    return Intake(definition, complete, asked, laid_out, filled, said)
+    owners = _owners(definition, agents)
+    return Intake(definition, complete, asked, laid_out, filled, said, owners)
+
+
+def _owners(definition: Definition, agents: Mapping[str, Agent]) -> dict[str, str]:
+    if not definition.topology_options.get("no_self_award"):
+        return {}
+    return {alias: str(agent.owner_id) for alias, agent in agents.items()}
 
 
 def _checked(definition: Definition, inputs: Mapping[str, Any]) -> dict[str, Any]:

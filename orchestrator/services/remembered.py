@@ -9,7 +9,7 @@ dropped, because a hook in between may have failed and kept the others from runn
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -87,16 +87,13 @@ class _Held:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    """The whole past was read at this version."""
+    """The whole past was read, which is known from then on, to this transaction too."""
 
     run_id: UUID
-    version: int
-    past: list[PastStep]
+    known: _Known
 
     def __call__(self) -> None:
-        known = _here.runs[self.run_id] = _Known(self.version, {})
-        for step in self.past:
-            known.see(step)
+        _here.runs[self.run_id] = self.known
         while len(_here.runs) > MOST_RUNS:
             _here.runs.popitem(last=False)
 
@@ -162,7 +159,10 @@ def held(run: Run) -> None:
 
 def read(run: Run, past: list[PastStep]) -> None:
     """Remember the whole past of a run that the caller holds."""
-    transaction.on_commit(_Read(run.pk, run.version, past))
+    known = _Known(run.version, {})
+    for step in past:
+        known.see(step)
+    transaction.on_commit(_Read(run.pk, known))
 
 
 def moved(step: Step, changes: Mapping[str, Any] = _NONE) -> None:
@@ -206,13 +206,8 @@ def seal(run: Run) -> None:
 
 def past_of(run: Run) -> list[PastStep] | None:
     """Return the past of a run that the caller holds, or None if it has to be read."""
-    known, moves = _standing(run.pk)
-    if known is None:
-        return None
-    if not moves:
-        return list(known.steps.values())
-    latest = {(move.past.path, move.past.iteration): move.past for move in moves}
-    return list({**known.steps, **latest}.values())
+    known, since = _standing(run.pk)
+    return None if known is None else _past(known, since)
 
 
 def decided(run: Run, lull: Lull | None = None) -> None:
@@ -225,20 +220,27 @@ def lull_of(run: Run, definition: Definition, state: Mapping[str, Any]) -> Lull 
 
     What it has counted is taken from memory and comes back only if the transaction commits.
     """
-    known, _moves = _standing(run.pk)
+    known, since = _standing(run.pk)
     if known is None:
         return None
-    hooks = list(_hooks(run.pk))
-    decisions = [n for n, hook in enumerate(hooks) if isinstance(hook, _Decided)]
-    since = hooks[decisions[-1] + 1 :] if decisions else hooks
-    moves = [hook.past for hook in since if isinstance(hook, _Moved)]
-    if decisions:
-        lull = _lull_in(hooks[decisions[-1]])
-    else:
+    decisions = [n for n, hook in enumerate(since) if isinstance(hook, _Decided)]
+    first = decisions[-1] + 1 if decisions else 0
+    moves = _moves(since[first:])
+    lull = _lull_in(since[first - 1]) if decisions else known.lull
+    known.lull = None
+    if lull is None:
         scope = {"inputs": run.inputs, "state": state}
-        lull = known.lull or Lull(definition, list(known.steps.values()), scope)
-        known.lull = None
-    return lull if lull and moves and all(map(lull.absorbs, moves)) else None
+        lull = Lull(definition, _past(known, since[:first]), scope)
+    return lull if moves and all(map(lull.absorbs, moves)) else None
+
+
+def _past(known: _Known, since: Sequence[_Hook]) -> list[PastStep]:
+    latest = {(move.path, move.iteration): move for move in _moves(since)}
+    return list({**known.steps, **latest}.values() if latest else known.steps.values())
+
+
+def _moves(since: Sequence[_Hook]) -> list[PastStep]:
+    return [hook.past for hook in since if isinstance(hook, _Moved)]
 
 
 def _lull_in(hook: _Hook) -> Lull | None:
@@ -247,25 +249,27 @@ def _lull_in(hook: _Hook) -> Lull | None:
 
 def last_rank(run_id: UUID) -> int | None:
     """Return the rank of the step that ended last, or None if it has to be read."""
-    known, moves = _standing(run_id)
+    known, since = _standing(run_id)
     if known is None:
         return None
-    return max([known.ended, *(move.past.order for move in moves)])
+    return max([known.ended, *(move.order for move in _moves(since))])
 
 
-def _standing(run_id: UUID) -> tuple[_Known | None, list[_Moved]]:
-    """Return what was known before this transaction, and what it has moved since.
+def _standing(run_id: UUID) -> tuple[_Known | None, Sequence[_Hook]]:
+    """Return what is known of the run, and what this transaction did to it since.
 
-    Nothing is known unless the transaction took hold of the run right after we let go of it.
+    What it read itself it knows, for it holds the run. Otherwise nothing is known unless it took
+    hold of the run right after we let go of it.
     """
-    known = _here.runs.get(run_id)
-    if known is None:
-        return None, []
     hooks = list(_hooks(run_id))
+    for place, hook in reversed(list(enumerate(hooks, start=1))):
+        if isinstance(hook, _Read):
+            return hook.known, hooks[place:]
+    known = _here.runs.get(run_id)
     holds = [hook for hook in hooks if isinstance(hook, _Held)]
-    if not holds or holds[-1].version != known.version + len(holds):
-        return None, []
-    return known, [hook for hook in hooks if isinstance(hook, _Moved)]
+    if known and holds and holds[-1].version == known.version + len(holds):
+        return known, hooks
+    return None, ()
 
 
 def _hooks(run_id: UUID) -> Iterator[_Hook]:

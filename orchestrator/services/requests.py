@@ -7,9 +7,10 @@ from orchestrator.runners.base import AgentFailedError, AgentRequest
 from orchestrator.services import answers, context, conversations, errands
 from orchestrator.services.offering import offered
 from orchestrator.services.step_rows import agent_of
-from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import ExpressionError
 from orchestrator.workflow.inputs import places
+from orchestrator.workflow.step_plans import StepPlan
 
 # Turns in which nothing is proposed.
 WORDS_ONLY = frozenset({StepKind.BID, StepKind.ACK})

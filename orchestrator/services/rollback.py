@@ -14,19 +14,18 @@ from audit.types import Actor
 from governance.models import Effect, EffectState
 from orchestrator.models import Rollback, Run, RunState, Step, StepState
 from orchestrator.patterns.saga import Begin, Over, Stuck, Undo, latest_first, next_undo
-from orchestrator.selectors.rollback import HARMLESS, Fate, abroad, done_by, statement_of
-from orchestrator.services import steps, undo_agreements
+from orchestrator.selectors.rollback import DONE, HARMLESS, Fate, abroad, statement_of
+from orchestrator.services import pivots, steps, undo_agreements
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run
 from orchestrator.services.run_states import move
 from orchestrator.services.winding_down import wind_down
-from orchestrator.workflow.undoing import is_pivot, rolls_back_on
+from orchestrator.workflow.undoing import rolls_back_on
 
 ABROAD = "effects_abroad"
 # An event holds so much and no more; everything stands on the run's page.
 MOST_NAMED = 10
 MOST_TOLD = 100
-_DONE = (EffectState.SUCCEEDED, EffectState.RECONCILED)
 
 
 def end(run: Run, to: RunState, code: str, detail: str, **payload: Any) -> None:
@@ -77,10 +76,10 @@ def undoable(run: Run) -> list[Effect]:
 
     None has after a pivot: from a point of no return a run only goes forward.
     """
-    if past_pivot(run):
+    if pivots.is_passed(run):
         return []
     may_have_happened = Effect.objects.filter(
-        run_id=run.pk, state__in=(*_DONE, EffectState.UNKNOWN)
+        run_id=run.pk, state__in=DONE | {EffectState.UNKNOWN}
     )
     found = {str(e.pk): e for e in may_have_happened.select_related("action") if e.compensation}
     ordered = latest_first([Undo(key, e.commit_seq, "blocked") for key, e in found.items()])
@@ -90,14 +89,6 @@ def undoable(run: Run) -> list[Effect]:
 def left_something(run: Run) -> bool:
     """Whether there is anything to undo here, or anything that stands in another domain."""
     return bool(undoable(run) or _abroad(run))
-
-
-def past_pivot(run: Run) -> bool:
-    """Whether a step that the file calls a point of no return has done what it does."""
-    definition = definition_of(run.workflow_id)
-    done = done_by(run.pk).filter(state__in=_DONE)
-    paths = done.values_list("action__step_path", flat=True)
-    return any(is_pivot(definition, path) for path in paths)
 
 
 def take_up(run: Run) -> None:
@@ -144,7 +135,7 @@ def _compensating(run: Run) -> None:
 
 
 def _abroad(run: Run) -> Sequence[Fate]:
-    return () if past_pivot(run) else abroad(run.pk)
+    return () if pivots.is_passed(run) else abroad(run.pk)
 
 
 def _leave_abroad(run: Run, left: Sequence[Fate]) -> None:

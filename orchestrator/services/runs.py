@@ -40,6 +40,7 @@ from orchestrator.services import (
     bells,
     moves,
     origins,
+    presence,
     remembered,
     rollback,
     shortage,
@@ -159,7 +160,16 @@ def go_on(run: Run, worker: str = "") -> Claim | None:
     if shortage.wake(run, past):
         return go_on(run, worker)
     charges = spending.charges_of(run) if definition.limits_blocks else {}
-    move = next_move(definition, past, run.inputs, state, charges=charges)
+    absent = presence.absent_of(run, definition)
+    move = next_move(
+        definition,
+        past,
+        run.inputs,
+        state,
+        charges=charges,
+        owners=run.owners,
+        absent=absent,
+    )
     leaves = _leaves(move, past)
     if any(step.state in AT_WORK for step in leaves):
         _go_to_work(run)
@@ -201,6 +211,7 @@ def _create(
         inputs=dict(intake.inputs),
         input_digest=intake.input_digest,
         pinned_agents=pinned(intake.filled),
+        owners=dict(intake.owners),
         **intake.brief,
         deadline_at=Now() + intake.definition.deadline,
         dedupe_key=dedupe_key,
@@ -242,6 +253,7 @@ def _admit(run: Run, actor: Actor, filled: Sequence[Filled]) -> None:
         definition=digest(run.workflow.definition),
         inputs=dict(run.inputs),
         **({"brief": brief} if brief else {}),
+        **({"owners": run.owners} if run.owners else {}),
     )
     tell(run, filled)
 

@@ -13,8 +13,8 @@ from orchestrator.patterns.base import Ask
 from orchestrator.services import timing
 from orchestrator.services.bounds import bounds_of, bounds_of_undo
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import duration
 from orchestrator.workflow.plain_json import as_stored
+from orchestrator.workflow.step_plans import duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from orchestrator.models import (
     StepState,
 )
 from orchestrator.patterns.base import Ask, Finish, Kind
-from orchestrator.services import bells, remembered, shared_state, timing
+from orchestrator.patterns.children import Fault
+from orchestrator.services import bells, pivots, remembered, shared_state, timing
 from orchestrator.services.bounds import bounds_of
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.origins import Origin
@@ -149,11 +150,11 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
     """Take over what the step came to; its successors see it from now on.
 
     What it writes to the shared state is written with it; where that cannot be, the step fails
-    instead and False is returned.
+    instead, or needs a person after a point of no return, and False is returned.
     """
     plain = as_stored(dict(output))
     if fault := shared_state.fault_of(step, plain):
-        fail(step, fault.code, fault.detail)
+        _turn_down(step, fault)
         return False
     _move(
         step,
@@ -170,6 +171,12 @@ def succeed(step: Step, output: Mapping[str, Any], actor: Actor) -> bool:
     shared_state.write(step, plain)
     tell_step(step, "step.succeeded", actor, output=plain, output_digest=digest(plain))
     return True
+
+
+def _turn_down(step: Step, fault: Fault) -> None:
+    """End a step that did what it should and whose output cannot be kept."""
+    refuse = escalate if pivots.is_passed(step.run) else fail
+    refuse(step, fault.code, fault.detail)
 
 
 def suspend(step: Step, action: Action, held_output: Mapping[str, Any]) -> None:
@@ -340,9 +347,13 @@ def put_back(step: Step) -> None:
 
 
 def skip(step: Step, actor: Actor, **payload: Any) -> None:
-    """End a step without an output because a person said so; a move skips with `settle`."""
+    """End a step without an output because a person said so; a move skips with `settle`.
+
+    Why it needed a person is kept, and what is around it reads that.
+    """
     _move(step, StepState.SKIPPED, finished_at=Now(), **_LET_GO)
-    tell_step(step, "step.skipped", actor, because="person", decider="human", **payload)
+    said = {"because": "person", "decider": "human", "code": step.error_code}
+    tell_step(step, "step.skipped", actor, **said, **payload)
 
 
 def lay_out_undo(run: Run, effects: Sequence[Effect]) -> None:

@@ -21,7 +21,7 @@ from orchestrator.history.places import key_of
 from orchestrator.models import RunState, Step, StepState
 from orchestrator.runners import supply as tool
 from orchestrator.runners.base import AgentFailedError
-from orchestrator.services import answers, bells, escalation, proposals, runs, steps
+from orchestrator.services import answers, bells, escalated, proposals, runs, steps
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.history import ENGINE, tell_run, tell_step
 from orchestrator.services.operators import checked
@@ -42,15 +42,15 @@ def supply(
     such a policy the offer is refused. The step's own checkpoint must hold for it.
     """
     with refusals_recorded(run_id=run_id, verb="supply_output", person=person):
-        step = escalation.step_of(run_id, step_id)
+        step = escalated.step_of(run_id, step_id)
         said = checked(run=step.run, person=person, reason=reason)
         _refuse_unless_possible(step)
         refuse_unless_it_follows(run_id)
         prepared = _prepared(step, _checked_output(step, output), person, said)
         with recording():
             run = runs.lock(run_id)
-            step = escalation.step_of(run_id, step_id)
-            escalation.refuse_unless_escalated(run, step)
+            step = escalated.step_of(run_id, step_id)
+            escalated.refuse_unless_escalated(run, step)
             _refuse_second_offer(step)
             gate = _asking_a_second_person(actions.propose(prepared=prepared, rationale=said))
             actor = Actor.person(person.pk)
@@ -91,10 +91,10 @@ def _waiting(gate: Gate) -> Step | None:
 
 
 def _refuse_unless_possible(step: Step) -> None:
-    escalation.refuse_unless_escalated(step.run, step)
-    escalation.refuse_in_doubt(step)
-    escalation.refuse_for_undo(step)
-    escalation.refuse_without_worker(step)
+    escalated.refuse_unless_escalated(step.run, step)
+    escalated.refuse_in_doubt(step)
+    escalated.refuse_for_undo(step)
+    escalated.refuse_without_worker(step)
     _refuse_second_offer(step)
 
 

@@ -18,7 +18,7 @@ from governance.models import Effect, EffectState, Gate, GateState
 from governance.services import gates
 from orchestrator.models import RunState, Step, StepKind, StepState
 from orchestrator.runners.base import AgentFailedError
-from orchestrator.services import claims, failures, rollback, runs, steps, timing
+from orchestrator.services import claims, failures, pivots, runs, steps, timing
 from orchestrator.services.history import ENGINE
 
 MOST_AT_ONCE = 200
@@ -102,7 +102,7 @@ def _is_too_long(step: Step) -> bool:
 def _ended(step: Step) -> bool:
     code, detail = _why(step)
     is_held = step.state == StepState.RUNNING
-    if rollback.past_pivot(step.run):
+    if pivots.is_passed(step.run):
         if not is_held:
             return False
         steps.escalate(step, code, detail)

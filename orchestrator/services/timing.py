@@ -8,7 +8,8 @@ from django.db.models.functions import Now
 
 from orchestrator.models import Step
 from orchestrator.services.definitions import definition_of
-from orchestrator.workflow.definition import Definition, Timeouts
+from orchestrator.workflow.definition import Definition
+from orchestrator.workflow.step_plans import Timeouts
 
 
 def timeouts_of(step: Step) -> Timeouts | None:

@@ -262,7 +262,7 @@ def _settled(step: Step, turn: Turn) -> AttemptOutcome:
     if turn.refused is not None:
         conversations.keep(step, turn.result.conversation)
         conversations.refuse(step, turn.refused.code, turn.refused.detail)
-        return AttemptOutcome.PROPOSED
+        return AttemptOutcome.REFUSED
     if turn.prepared is None:
         done = steps.succeed(step, turn.result.output, Actor.agent(step.agent_id))
         return AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED

@@ -5,7 +5,10 @@ file may name a gate for the undo, and once a policy names the action `effect.un
 undo of every tool of high risk. Both take the one road every action takes.
 """
 
+from django.utils.translation import gettext as _
+
 from governance.models import Action, Effect, EffectState
+from governance.refusals import Refusal
 from governance.services import actions, bundles, effects
 from governance.services.actions import Prepared
 from orchestrator.models import Step
@@ -13,6 +16,9 @@ from orchestrator.runners.undo import SLUG, arguments_of
 from orchestrator.services import guards
 from orchestrator.services.definitions import definition_of
 from orchestrator.workflow.guarding import RISKY
+
+# Of one undo, until a person lets it begin again.
+MOST_QUESTIONS = 3
 
 
 def is_needed(step: Step, effect: Effect) -> bool:
@@ -27,9 +33,15 @@ def is_needed(step: Step, effect: Effect) -> bool:
 def prepared(step: Step, effect: Effect) -> Prepared:
     """Prepare the question, outside of any transaction, in the name of the agent that did it.
 
-    Raises Refusal, for an agent out of service too: people decide then.
+    Raises Refusal, for an agent out of service or an agreement that ended unused time and again:
+    people decide then, and whoever begins the undo again has it asked for as often once more.
     """
-    asked_before = Action.objects.filter(run_id=step.run_id, step_path=step.place)
+    asked_before = Action.objects.filter(run_id=step.run_id, step_path=step.place).count()
+    if asked_before >= MOST_QUESTIONS * (1 + step.human_retries):
+        detail = _(
+            "Its agreement was asked for %(count)d times and never lasted until it was done."
+        )
+        raise Refusal("agreement_lapsed", detail % {"count": asked_before})
     return actions.prepare(
         agent=effect.action.agent,
         tool_slug=SLUG,
@@ -37,7 +49,7 @@ def prepared(step: Step, effect: Effect) -> Prepared:
         on_behalf_of=effect.action.on_behalf_of,
         run_id=step.run_id,
         step_path=step.place,
-        index=asked_before.count(),
+        index=asked_before,
         demands=guards.demands_of_undo(
             definition_of(step.run.workflow_id), effect.action.step_path
         ),

@@ -47,14 +47,14 @@ def undo(*, step_id: UUID, worker: str) -> bool:
         return False
     try:
         with beating(claim):
-            _undo(claim)
+            _carry_out(claim)
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
     return True
 
 
-def _undo(claim: Claim) -> None:
+def _carry_out(claim: Claim) -> None:
     around = ("action__tool", "action__agent", "action__on_behalf_of")
     effect = Effect.objects.select_related(*around).get(undoing=claim.step_id)
     claims.name_runner(claim, f"tool {effect.action.tool_id}")
@@ -62,7 +62,7 @@ def _undo(claim: Claim) -> None:
         why = _("Nobody knows whether it happened, and its undo is not safe if it did not.")
         _leave_to_people(claim, "ambiguous_effect", why)
     elif claim.step.action_id is not None:
-        _undo_as_agreed(claim, effect)
+        _carry_out_as_agreed(claim, effect)
     elif undo_agreements.is_needed(claim.step, effect):
         _ask(claim, effect)
     else:
@@ -80,12 +80,12 @@ def _ask(claim: Claim, effect: Effect) -> None:
         run = runs.lock(claim.run_id)
         step = claims.held(claim)
         undo_agreements.drop(step, _("It ended before the undo was done, and is asked for anew."))
-        _place(step, actions.propose(prepared=prepared, rationale=run.ending_detail))
+        _follow_verdict(step, actions.propose(prepared=prepared, rationale=run.ending_detail))
         claims.close(claim, AttemptOutcome.PROPOSED)
         runs.advance(run_id=claim.run_id)
 
 
-def _undo_as_agreed(claim: Claim, effect: Effect) -> None:
+def _carry_out_as_agreed(claim: Claim, effect: Effect) -> None:
     """Undo it under the warrant that people or policy gave, or ask anew when that has ended."""
     used = undo_agreements.in_use(claim.step)
     if used is None:
@@ -125,14 +125,14 @@ def _use_warrant(claim: Claim) -> warrants.Outcome:
             warrant_id=warrant.pk, inspection=inspection, worker=claim.worker, fence=claim.epoch
         )
         if isinstance(outcome, Drifted):
-            _place(held, outcome.proposed)
+            _follow_verdict(held, outcome.proposed)
             claims.close(claim, AttemptOutcome.PROPOSED, code="drifted")
             runs.advance(run_id=claim.run_id)
     return outcome
 
 
-def _place(step: Step, proposed: Proposed) -> None:
-    """Send the held step where the verdict says: to people, to be done, or to be decided about."""
+def _follow_verdict(step: Step, proposed: Proposed) -> None:
+    """Send the held undo on: to people, to be done, or to whoever decides what stays."""
     if proposed.gate is not None:
         steps.suspend(step, proposed.action, {})
     elif proposed.verdict.outcome == Outcome.ALLOW:

@@ -25,7 +25,7 @@ _Papers = dict[str, Mapping[str, Any]]
 class Announcement:
     """The announcement of `step` for the `number`th time, as far as the history tells.
 
-    `peers` are asked for bids; those who are `barred` would be, had they not announced it.
+    `peers` are asked for bids; those who are `barred` have the work from their own owner.
     """
 
     step: PlannedStep

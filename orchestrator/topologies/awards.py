@@ -29,7 +29,7 @@ class Arrival:
 class Terms:
     """What a bid has to keep to. `closed` is the rank at which the time for bids was over.
 
-    Those who are `barred` announced the work themselves.
+    Those who are `barred` have the work from their own owner.
     """
 
     closed: int | None = None

@@ -18,6 +18,6 @@ class Topology(Protocol):
         in the run, `history.past` is what happened there, and `assign` is called again until it
         names somebody. `step.path` is the step's place in the run, `step.agent` whom its pattern
         asks for, `step.options` what is asked; `history.options` are the topology's own fields
-        of the file, with `peers` by alias and in `who` which registered agent each alias means,
-        whatever its version.
+        of the file, with `peers` by alias, in `who` which registered agent each alias means,
+        whatever its version, and in `owners` whose it was when the run was taken in.
         """

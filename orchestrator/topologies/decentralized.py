@@ -6,6 +6,7 @@ time is over.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from orchestrator.patterns.announcers import ANNOUNCED_BY
 from orchestrator.patterns.base import Ask, Finish, History, Move, Note, PlannedStep, Start, Wait
@@ -41,16 +42,30 @@ class Decentralized:
 def announcements(step: PlannedStep, history: History) -> list[Announcement]:
     """Return every announcement of the step that was made or may be, in order."""
     rules, peers = rules_of(history.options), history.options["peers"][step.agent]
-    barred = _barred(step, peers, history.options["who"]) if rules.no_self_award else ()
+    barred = _barred(step, peers, history.options) if rules.no_self_award else ()
     asked = tuple(name for name in peers if name not in barred)
     times = 1 + rules.max_reannounce + again.times(step.options)
     return [Announcement(step, history, rules, asked, n, barred) for n in range(times)]
 
 
-def _barred(step: PlannedStep, peers: Sequence[str], who: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the peers that announced the work themselves, under whatever alias or version."""
-    own = {who.get(alias, alias) for alias in step.options.get(ANNOUNCED_BY, ())}
-    return tuple(name for name in peers if who.get(name, name) in own)
+def _barred(step: PlannedStep, peers: Sequence[str], terms: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the peers that have the work from their own owner, or from themselves."""
+    named = step.options.get(ANNOUNCED_BY, ())
+    announcers = [alias for alias in named if alias not in terms["peers"]]
+    return tuple(
+        name for name in peers if not all(_are_strangers(name, one, terms) for one in announcers)
+    )
+
+
+def _are_strangers(one: str, other: str, terms: Mapping[str, Any]) -> bool:
+    """Whether two aliases mean different agents of different owners; unknown means no.
+
+    Another version of an agent is the same agent, whoever owns it.
+    """
+    who, owners = terms["who"], terms["owners"]
+    first, second = owners.get(one), owners.get(other)
+    is_other_agent = who.get(one, one) != who.get(other, other)
+    return is_other_agent and None not in {first, second} and first != second
 
 
 def _answer(one: Announcement, before: Announcement | None) -> str | Move | None:
@@ -115,7 +130,7 @@ def _award(one: Announcement, winner: str, last: str) -> Note:
 def _nobody(last: Announcement, times: int) -> Finish:
     detail = f"None of {', '.join(last.peers)} took the work, which was announced {times} times."
     if not last.peers:
-        detail = f"The work is for {', '.join(last.barred)} alone, who announced it."
+        detail = f"The work is for {', '.join(last.barred)} alone, and comes from their own owner."
     told = {"announcement": last.id, **last.outcome()}
     return Finish(
         "escalated",

@@ -119,7 +119,7 @@ def _escalated(run: RunView, approvals: Sequence[Approval]) -> Story:
         then = _("Look at the target to find out whether it happened, before anything else.")
     else:
         left = _left(run)
-        then = _("Find out why from the tries of the step, and put the cause right.")
+        then = _("Read why, put the cause right, and choose below what becomes of the step.")
     not_done = "" if unclear else _not_done(run)
     return Story(_look(run), _("Needs a person"), _said(step, run), not_done, then, left=left)
 

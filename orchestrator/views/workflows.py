@@ -22,6 +22,7 @@ from orchestrator.selectors.workflow_view import WorkflowStepRow, WorkflowView
 from orchestrator.services import runs
 from orchestrator.views.start_form import BriefForm, StartForm
 from orchestrator.workflow.definition import Definition, from_plain
+from orchestrator.workflow.step_plans import duration
 
 OPERATE = "operate_runs"
 
@@ -60,6 +61,7 @@ def workflow(request: HttpRequest, workflow_id: UUID) -> HttpResponse:
     properties = view.inputs.get("properties", {})
     context = {
         "workflow": view,
+        "deadline": duration(view.deadline),
         "steps": _steps(view, from_plain(target.definition)),
         "inputs": [_input(name, part, view.inputs) for name, part in properties.items()],
         "may_start": _may_start(person, target.domain),

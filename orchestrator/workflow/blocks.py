@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.patterns.concurrent import checks as concurrent
@@ -11,8 +12,9 @@ from orchestrator.patterns.handoff import checks as handoff
 from orchestrator.patterns.handoff import rules as handoff_rules
 from orchestrator.patterns.magentic import checks as magentic
 from orchestrator.patterns.magentic import rules as magentic_rules
-from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.source import Place
+from orchestrator.workflow.step_plans import StepPlan
 
 Options = Mapping[str, Any]
 Found = Iterator[tuple[Place, str]]
@@ -45,6 +47,17 @@ def agents_in(step: StepPlan) -> frozenset[str]:
         return frozenset({step.agent})
     inner = (agents_in(child) for child in step.steps)
     return fields_of(step.pattern).agents_named(step.options).union(*inner)
+
+
+@lru_cache(maxsize=128)
+def voters_of(definition: Definition) -> frozenset[str]:
+    """Return the aliases of everybody who may have to vote in a chat of the file."""
+    return frozenset().union(*map(_voters_in, definition.steps))
+
+
+def _voters_in(step: StepPlan) -> frozenset[str]:
+    own = group_chat_rules.voters(step.options) if step.pattern == "group_chat" else frozenset()
+    return own.union(*map(_voters_in, step.steps))
 
 
 def spared(definition: Definition, active: Collection[str]) -> frozenset[str]:

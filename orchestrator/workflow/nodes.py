@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.workflow.definition import children_of
 from orchestrator.workflow.source import Place, Source
+from orchestrator.workflow.step_plans import children_of
 
 Plain = Mapping[str, Any]
 

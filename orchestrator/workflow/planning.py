@@ -5,8 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 from orchestrator.patterns.base import PlannedStep
-from orchestrator.workflow.definition import Definition, StepPlan
+from orchestrator.workflow.definition import Definition
 from orchestrator.workflow.expressions import compiled, expressions_in, filled, steps_named
+from orchestrator.workflow.step_plans import StepPlan
 
 # A context selects steps by their names, shared state and the blackboard by theirs behind these.
 STATE = "state."

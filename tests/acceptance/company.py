@@ -26,7 +26,7 @@ class Company:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self.backstage = Backstage(instance.data_dir)
+        self.backstage = Backstage(instance.data_dir, instance.extra)
         self._states: dict[str, StorageState] = {}
         self._gates: list[str] = []
 

@@ -18,7 +18,9 @@ from tests.harness.instances import Instance
 @pytest.fixture(scope="session")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """The product with its demo, which all files share; none may rely on what others left."""
-    instance = Instance(tmp_path_factory.mktemp("acceptance") / "data")
+    place = tmp_path_factory.mktemp("acceptance")
+    roots = str(place.parent)
+    instance = Instance(place / "data", COUNTERSIGN_REPO_ROOTS=roots)
     try:
         yield instance.wait_until_ready()
     finally:

@@ -94,6 +94,7 @@ class LedgerAppend:
 
     slug = "ledger.append"
     cedar_action = "ledger.append"
+    words = {"content": "What is in it now"}
     effect_class = "probe"
     # The content is pinned, so whoever comes second finds another one.
     refuses_late_calls = True

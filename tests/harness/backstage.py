@@ -5,7 +5,7 @@ another one.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 
 class Backstage:
-    """One process on the data directory of a product that is ready."""
+    """One process on the data directory of a product that is ready, with its environment."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _enter, (str(data_dir),))
+    def __init__(self, data_dir: Path, extra: Mapping[str, str]) -> None:
+        here = {**extra, "COUNTERSIGN_DATA_DIR": str(data_dir)}
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _enter, (here,))
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of a module over there; what comes and goes is plain data."""
@@ -33,10 +34,10 @@ class Backstage:
         self._pool.shutdown()
 
 
-def _enter(data_dir: str) -> None:
+def _enter(here: Mapping[str, str]) -> None:
     for name in OURS:
         os.environ.pop(name, None)
-    os.environ["COUNTERSIGN_DATA_DIR"] = data_dir
+    os.environ.update(here)
     os.environ["DJANGO_SETTINGS_MODULE"] = "orchestrator.settings"
     import django  # noqa: PLC0415 - the environment decides its settings
 

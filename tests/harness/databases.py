@@ -161,6 +161,7 @@ def committed(places: Places, place: Path) -> Iterator[CommittedDatabase]:
         "REDIS_URL": places.redis_url,
         "SECRET_KEY": settings.SECRET_KEY,
         "EMAIL_URL": "dummymail://",
+        "COUNTERSIGN_REPO_ROOTS": str(place.parent),
         "COUNTERSIGN_TARGET_ROOTS": str(place.parent),
         "COUNTERSIGN_SERVICE_ROOTS": str(place.parent),
         **places.engine.environment(name),

@@ -32,6 +32,7 @@ class Instance:
         self, data_dir: Path, *options: str, through: Sequence[str] = (), **extra: str
     ) -> None:
         self.data_dir = data_dir
+        self.extra = extra
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data_dir), "--port", "0"]
         self.process = subprocess.Popen(
             [*through, *command, "--no-browser", *options],

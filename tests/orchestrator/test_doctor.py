@@ -1,8 +1,10 @@
 import io
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 
 from audit import triggers
 from orchestrator.selectors import diagnosis
@@ -26,6 +28,7 @@ def test_a_healthy_machine_passes(committed_db: CommittedDatabase) -> None:
         "versions",
         "programs",
         "agents",
+        "folders",
         "disk",
         "clock",
         "triggers",
@@ -65,3 +68,12 @@ def test_a_clock_that_is_off_is_found(
     assert code == 1
     assert "BAD clock" in said
     assert "NTP" in said
+
+
+def test_the_folders_that_tools_may_act_in_are_listed_and_none_holds_our_keys() -> None:
+    assert f"COUNTERSIGN_REPO_ROOTS {settings.REPOSITORY_ROOTS[0]}" in diagnosis._folders()
+    with override_settings(REPOSITORY_ROOTS=["/"]), pytest.raises(diagnosis.Bad) as bad:
+        diagnosis._folders()
+    assert "COUNTERSIGN_REPO_ROOTS allows /, which holds our keys" in str(bad.value)
+    with override_settings(REPOSITORY_ROOTS=[]):
+        assert "COUNTERSIGN_REPO_ROOTS none;" in diagnosis._folders()

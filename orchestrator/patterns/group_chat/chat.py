@@ -58,11 +58,14 @@ class Chat:
 
     @property
     def voters(self) -> tuple[str, ...]:
-        """Return who votes: the panel, or the judge alone where the method says so."""
-        if self.rules.voting.method != "judge":
-            return self.panel
-        judge = self.rules.voting.judge
-        return () if self.is_removed(judge) else (judge,)
+        """Return who votes: the panel, or the judge alone where the method says so.
+
+        Who is out of service has no vote while it is; what it voted before counts no more.
+        """
+        voting = self.rules.voting
+        panel = (voting.judge,) if voting.method == "judge" else self.rules.participants
+        out = self.history.absent
+        return tuple(name for name in panel if not self.is_removed(name) and name not in out)
 
     @property
     def ballot(self) -> Ballot:

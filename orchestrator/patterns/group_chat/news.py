@@ -23,9 +23,16 @@ def news(chat: Chat) -> tuple[Note, ...]:
 
 
 def tally_of(chat: Chat) -> Tally:
-    """Return the count of the ballot after the last turn."""
+    """Return the count of the ballot after the last turn.
+
+    Whoever gave a paper and is out of service by now has not chosen, but what it vetoed stays
+    so: to lose a voter may only make it harder to win.
+    """
     voting = chat.rules.voting
-    papers = list(chat.ballot.papers.values())
+    papers = [
+        paper if name in chat.voters else {**paper, "abstain": True}
+        for name, paper in chat.ballot.papers.items()
+    ]
     return count(voting.method, list(chat.proposals), papers, quorum=voting.quorum)
 
 

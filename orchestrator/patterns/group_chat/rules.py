@@ -31,7 +31,12 @@ class Speaking:
 
 @dataclass(frozen=True, slots=True)
 class Voting:
-    """How a proposal wins. `quorum` counts papers that choose, so abstaining never fills it."""
+    """How a proposal wins.
+
+    `quorum` counts papers of live voters that choose, so abstaining never fills it. Live is who
+    is in service when the ballot is counted, and has answered: that it was in service and held
+    its claim is what makes its paper count. Of whom nothing is known is not live.
+    """
 
     method: str
     quorum: int
@@ -77,6 +82,13 @@ def agents_named(options: Mapping[str, Any]) -> frozenset[str]:
     """Return every agent that the block may ask for anything."""
     rules = rules_of(options)
     return frozenset({*rules.participants, rules.speaking.agent, rules.voting.judge} - {""})
+
+
+def voters(options: Mapping[str, Any]) -> frozenset[str]:
+    """Return everybody who may have a vote in the block."""
+    rules = rules_of(options)
+    is_judged = rules.voting.method == "judge"
+    return frozenset({rules.voting.judge} if is_judged else rules.participants)
 
 
 def _speaking(plain: Mapping[str, Any]) -> Speaking:

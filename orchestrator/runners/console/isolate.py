@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from governance.adapters import ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
 from orchestrator.runners.console.tool import (
     PATH,
@@ -27,6 +28,9 @@ SCHEMA: Mapping[str, Any] = {
     "required": ["service"],
     "properties": {"service": PATH},
 }
+WORDS: Words = {
+    "isolated": gettext_lazy("Isolated already"),
+}
 
 
 class Isolate(ConsoleTool):
@@ -34,6 +38,7 @@ class Isolate(ConsoleTool):
 
     slug = SLUG
     cedar_action = "isolate"
+    words = WORDS
     effect_class = "probe"
     refuses_late_calls = True
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from governance.adapters import ExhibitDraft, Facts
+from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
 from orchestrator.runners.console.tool import (
     PATH,
@@ -34,6 +34,10 @@ SCHEMA: Mapping[str, Any] = {
         "size": {"type": "integer", "minimum": 1, "maximum": 64_000_000},
     },
 }
+WORDS: Words = {
+    "size": gettext_lazy("Bytes to keep"),
+    "digest": gettext_lazy("What is kept, SHA-256"),
+}
 
 
 class Preserve(LastingTool):
@@ -44,6 +48,7 @@ class Preserve(LastingTool):
 
     slug = SLUG
     cedar_action = "preserve"
+    words = WORDS
     effect_class = "natural"
     lasting = gettext_lazy("Evidence stays where it is kept.")
 

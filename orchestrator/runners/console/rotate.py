@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from governance.adapters import EffectRefusedError, ExhibitDraft, Facts
+from governance.adapters import EffectRefusedError, ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
 from orchestrator.runners.console.service import ACCOUNT
 from orchestrator.runners.console.tool import (
@@ -29,6 +29,9 @@ SCHEMA: Mapping[str, Any] = {
     "required": ["service", "account"],
     "properties": {"service": PATH, "account": {"type": "string", "pattern": ACCOUNT}},
 }
+WORDS: Words = {
+    "fingerprint": gettext_lazy("Credential that ends, fingerprint"),
+}
 
 
 class Rotate(LastingTool):
@@ -39,6 +42,7 @@ class Rotate(LastingTool):
 
     slug = SLUG
     cedar_action = "rotate"
+    words = WORDS
     effect_class = "probe"
     refuses_late_calls = True
     lasting = gettext_lazy("A credential that ended cannot be brought back.")

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from governance.adapters import ExhibitDraft, Facts
+from django.utils.translation import gettext_lazy
+
+from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
 from orchestrator.runners.git import merging, rules
 from orchestrator.runners.git.branch import BranchTool, branch_facts, commit_of
@@ -53,6 +55,16 @@ SCHEMA: Mapping[str, Any] = {
         },
     },
 }
+WORDS: Words = {
+    "base": gettext_lazy("Made from commit"),
+    "message": gettext_lazy("Commit message"),
+    "head_sha": gettext_lazy("Head of the branch"),
+    "tree": gettext_lazy("Files after the commit"),
+    "changed_lines": gettext_lazy("Lines changed"),
+    "touches_tests": gettext_lazy("It changes tests"),
+    "target_protected": gettext_lazy("The branch is protected"),
+    "protected": gettext_lazy("The branch is protected"),
+}
 
 
 class GitCommit(BranchTool):
@@ -60,6 +72,7 @@ class GitCommit(BranchTool):
 
     slug = SLUG
     cedar_action = "commit"
+    words = WORDS
     moves = "branch"
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from governance.adapters import ExhibitDraft, Facts
+from django.utils.translation import gettext_lazy
+
+from governance.adapters import ExhibitDraft, Facts, Words
 from orchestrator.runners.git import history, merging, rules
 from orchestrator.runners.git.branch import BranchTool, branch_facts, commit_of
 from orchestrator.runners.git.command import RepositoryError
@@ -31,6 +33,21 @@ SCHEMA: Mapping[str, Any] = {
         "target": {"type": "string", "minLength": 1, "maxLength": 200},
     },
 }
+WORDS: Words = {
+    "source": gettext_lazy("Branch to merge"),
+    "target": gettext_lazy("Into branch"),
+    "source_sha": gettext_lazy("Head of the branch to merge"),
+    "target_sha": gettext_lazy("Head of the target branch"),
+    "merged_tree": gettext_lazy("Files after the merge"),
+    "head_sha": gettext_lazy("Head of the branch to merge"),
+    "commit_count": gettext_lazy("Commits"),
+    "unsigned_commits": gettext_lazy("Commits without a signature"),
+    "unverified_signers": gettext_lazy("Signers not known here"),
+    "signatures_required": gettext_lazy("Signatures are required"),
+    "linked_issues": gettext_lazy("Issues that commits name"),
+    "target_protected": gettext_lazy("The target branch is protected"),
+    "protected": gettext_lazy("The branch is protected"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,7 @@ class GitMerge(BranchTool):
 
     slug = SLUG
     cedar_action = "merge"
+    words = WORDS
     moves = "target"
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:

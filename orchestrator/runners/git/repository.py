@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.runners import roots
 from orchestrator.runners.git.bounded import Completed
 from orchestrator.runners.git.command import GitInterruptedError, RepositoryError, call_git
 from orchestrator.runners.git.view import View, open_view, shown
 
+SETTING = "COUNTERSIGN_REPO_ROOTS"
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _FORMATS = frozenset({"sha1", "sha256"})
 
@@ -20,7 +22,10 @@ class RefMovedError(RepositoryError):
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """Where an existing repository's parts lie. `path` is the work tree, or a bare one itself."""
+    """Where an existing repository's parts lie. `path` is the work tree, or a bare one itself.
+
+    No work tree outside of `roots` is touched.
+    """
 
     path: Path
     common_dir: Path
@@ -119,22 +124,21 @@ def commit_in(view: View, oid: str) -> str:
     return object_id(done.out.decode().strip())
 
 
-def open_repository(path: str, roots: Sequence[Path] = ()) -> Repository:
-    """Find the repository that lies exactly at `path`, an absolute path inside one of `roots`.
+def open_repository(path: str, allowed: Sequence[Path]) -> Repository:
+    """Find the repository that lies exactly at `path`, an absolute path inside one of `allowed`.
 
-    Without roots any path will do. Neither a parent directory's repository nor one to which the
-    configuration points counts.
+    Neither a parent directory's repository nor one to which the configuration points counts.
     """
     place = _existing_directory(path)
-    allowed = tuple(root.resolve() for root in roots)
-    _require_inside(place, allowed)
+    roots.require_inside(place, allowed, SETTING)
     if not (place / ".git").exists() and not (place / "HEAD").exists():
         raise RepositoryError(f"{path} is not a git repository; give the path of its top folder.")
     top, common, object_format = _discovered(place)
     if top != place:
         raise RepositoryError(f"{path} is not the top folder of its repository, {top} is.")
-    _require_inside(common, allowed)
-    return Repository(place, common, object_format, allowed)
+    roots.require_inside(common, allowed, SETTING)
+    resolved = tuple(root.resolve() for root in allowed)
+    return Repository(place, common, object_format, resolved)
 
 
 def _existing_directory(path: str) -> Path:
@@ -150,13 +154,6 @@ def _existing_directory(path: str) -> Path:
     if not place.is_dir():
         raise RepositoryError(f"{path} is not a folder.")
     return place
-
-
-def _require_inside(place: Path, roots: Sequence[Path]) -> None:
-    if roots and not any(place.is_relative_to(root) for root in roots):
-        raise RepositoryError(
-            f"{place} lies outside the folders that COUNTERSIGN_REPO_ROOTS allows."
-        )
 
 
 def _discovered(place: Path) -> tuple[Path, Path, str]:

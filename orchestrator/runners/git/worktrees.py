@@ -121,11 +121,12 @@ def _standing_in(repository: Repository, tree: WorkTree) -> Iterator[View]:
 
 
 def _confirmed(repository: Repository, path: Path) -> WorkTree:
+    path = path.resolve()
     pointer = path / ".git"
     git_dir = pointer.resolve() if pointer.is_dir() else _pointed_to(pointer)
     linked = git_dir.parent == repository.common_dir / "worktrees"
     confirmed = linked or git_dir == repository.common_dir
-    allowed = not repository.roots or any(path.is_relative_to(r) for r in repository.roots)
+    allowed = any(path.is_relative_to(root) for root in repository.roots)
     if not confirmed or not allowed:
         raise WorkTreeBusyError(
             f"The branch is checked out in {path}, which cannot be updated from here; "

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.adapters import ExhibitDraft, Facts
+from django.utils.translation import gettext_lazy
+
+from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
 from orchestrator.runners.git import history, merging
 from orchestrator.runners.git.command import RepositoryError
@@ -39,6 +41,13 @@ SCHEMA: Mapping[str, Any] = {
         "target": {**_PATH, "description": "Absolute path of a target's folder."},
     },
 }
+WORDS: Words = {
+    "artifact": gettext_lazy("Archive that was tested, SHA-256"),
+    "current": gettext_lazy("Release it takes the place of"),
+    "commit_count": gettext_lazy("Commits"),
+    "unsigned_commits": gettext_lazy("Commits without a signature"),
+    "unverified_signers": gettext_lazy("Signers not known here"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Deploy:
 
     slug = SLUG
     cedar_action = "deploy"
+    words = WORDS
     effect_class = "probe"
     refuses_late_calls = True
 

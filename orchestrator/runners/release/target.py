@@ -62,11 +62,14 @@ class Target:
             return NONE
 
     def release(self, name: str) -> Release | None:
-        """Return what is known of a release; None when it is not here."""
+        """Return what is known of a release; None when it is not here.
+
+        Raises RepositoryError for a record that says nothing: what it replaced is not guessed.
+        """
         record = roots.within(self.path, RELEASES, f"{name}.json")
         if name == NONE or not record.is_file() or not (self.path / RELEASES / name).is_dir():
             return None
-        return Release(**json.loads(roots.read(record, LIMIT)))
+        return _recorded(record, name)
 
     def was_current(self, name: str) -> bool:
         """Return whether a release became current, whatever is current by now.
@@ -140,6 +143,20 @@ def open_target(path: str, allowed: Sequence[Path]) -> Target:
     """Find the target that lies exactly at `path`, an absolute path inside one of `allowed`."""
     place = roots.inside(path, allowed, "COUNTERSIGN_TARGET_ROOTS")
     return Target(place, _environment(place), _text(place / SIGNERS))
+
+
+def _recorded(record: Path, name: str) -> Release:
+    try:
+        release = Release(**json.loads(roots.read(record, LIMIT)))
+        words = [release.commit, release.version, release.artifact, release.previous]
+        is_whole = release.name == name and all(isinstance(word, str) for word in words)
+        is_whole = is_whole and release.previous.isalnum()
+    except (ValueError, TypeError, RecursionError):
+        is_whole = False
+    if not is_whole:
+        remedy = "restore it, or remove the release's folder beside it to have it forgotten"
+        raise RepositoryError(f"{record} is no record of a release; {remedy}.")
+    return release
 
 
 def _environment(place: Path) -> str:

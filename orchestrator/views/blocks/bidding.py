@@ -33,7 +33,7 @@ REASONS: Mapping[str, str | Promise] = {
     "late": _("nothing came in time"),
     "max_bids": _("enough bids had come"),
     "reserve_price": _("above the reserve price"),
-    "no_self_award": _("announced the work"),
+    "no_self_award": _("the work is from its own owner"),
     "invalid_answer": _("the answer was no bid"),
     "agent_not_active": _("out of service"),
 }

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from orchestrator.patterns.base import History
 from orchestrator.patterns.concurrent.branches import ExpansionError
 from orchestrator.patterns.concurrent.fan import AGGREGATE, DEADLINE, fan_of
+from orchestrator.workflow.step_plans import duration
 
 # The order in which people want to know.
 _ORDER = (
@@ -25,7 +27,7 @@ class Branches:
     policy: str
     need: int | None
     max_parallel: int
-    deadline: str
+    deadline: timedelta | None
 
 
 def shown(history: History, names: Mapping[str, str]) -> Branches | None:
@@ -42,5 +44,5 @@ def shown(history: History, names: Mapping[str, str]) -> Branches | None:
         policy=fan.join.policy,
         need=fan.join.need,
         max_parallel=fan.max_parallel,
-        deadline=fan.deadline,
+        deadline=duration(fan.deadline) if fan.deadline else None,
     )

@@ -1,7 +1,7 @@
 """A group chat as its thread: who said what, what was proposed, and how every ballot came out."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 
 from django.utils.functional import Promise
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from orchestrator.patterns.base import History
 from orchestrator.patterns.group_chat.ballots import Tally, count
 from orchestrator.patterns.group_chat.chat import Chat, read_chat
+from orchestrator.patterns.group_chat.news import tally_of
 from orchestrator.patterns.group_chat.papers import Ballot
 from orchestrator.patterns.group_chat.thread import proposals_in
 from orchestrator.patterns.states import FINAL
@@ -114,9 +115,7 @@ def _is_closed(chat: Chat, ballot: Ballot) -> bool:
 
 def _counting(chat: Chat, ballot: Ballot, names: Mapping[str, str]) -> Counting:
     proposals = proposals_in(chat.turns[: ballot.turns])
-    voting = chat.rules.voting
-    papers = list(ballot.papers.values())
-    tally = count(voting.method, list(proposals), papers, quorum=voting.quorum)
+    tally = _tally(chat, ballot, proposals)
     return Counting(
         round=ballot.turns // chat.rules.turns_in_a_round,
         outcome=tally.outcome,
@@ -127,6 +126,15 @@ def _counting(chat: Chat, ballot: Ballot, names: Mapping[str, str]) -> Counting:
         ],
         vetoed=tally.vetoed,
     )
+
+
+def _tally(chat: Chat, ballot: Ballot, proposals: Collection[str]) -> Tally:
+    """Count a ballot as its chat did; one after which the chat went on decided nothing."""
+    if ballot.turns == chat.number:
+        return tally_of(chat)
+    voting, papers = chat.rules.voting, list(ballot.papers.values())
+    tally = count(voting.method, list(proposals), papers, quorum=voting.quorum)
+    return replace(tally, outcome="undecided") if tally.outcome == "decided" else tally
 
 
 def _count(name: str, text: str, tally: Tally) -> Count:

@@ -8,6 +8,8 @@ from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.selection import covers
 from orchestrator.workflow.source import Source
 
+# What only the domain that acts can hold itself to.
+_OF_WHO_ACTS = ("action", "effect", "gate", "compensate")
 # Groups of exactly one person, who may be the initiator.
 _ALONE = frozenset({"owner", "sponsor"})
 
@@ -68,6 +70,18 @@ def scopes_are_the_agents(source: Source, node: Node) -> Iterator[Problem]:
         if not covers(agent.get("scopes", ()), scope):
             message = f"scope {scope!r} is none of those of agent {node.plain['agent']!r}"
             yield source.problem((*node.place, "scopes", number), message)
+
+
+def other_domains_guard_themselves(source: Source, node: Node) -> Iterator[Problem]:
+    """Yield what a step says of an action that is proposed, decided and undone elsewhere.
+
+    Nothing here would hold to it, so it would be a promise that nobody keeps.
+    """
+    domain = source.value["agents"].get(node.plain.get("agent"), {}).get("domain")
+    for key in _OF_WHO_ACTS if domain else ():
+        if key in node.plain:
+            message = f"{key} is decided in domain {domain!r}, where the step is done, not here"
+            yield source.problem((*node.place, key), message)
 
 
 def _gates_of(node: Node) -> dict[str, tuple[str, ...]]:

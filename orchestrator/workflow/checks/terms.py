@@ -24,14 +24,6 @@ def bidding_can_be_bound(source: Source, _every: Sequence[Node]) -> Iterator[Pro
         yield source.problem((*_PLACE, "quorum_percent"), message)
 
 
-def announcers_are_named(source: Source, _every: Sequence[Node]) -> Iterator[Problem]:
-    """Yield every slot of a file in which it matters who announced work: it could be the same."""
-    for alias, agent in source.value["agents"].items():
-        if "capabilities" in agent and _terms_of(source).get("no_self_award"):
-            message = f"no_self_award needs {alias!r} by its ref, not by capabilities"
-            yield source.problem(("agents", alias), message)
-
-
 def crews_outlast_their_leader(source: Source, node: Node) -> Iterator[Problem]:
     """Yield a block whose leader would be left to bid alone for the work that it announces."""
     agents, leader = source.value["agents"], leader_of(node.pattern, node.plain)

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from orchestrator.workflow.definition import children_of, duration
 from orchestrator.workflow.guarding import gates_in
 from orchestrator.workflow.nodes import Node
 from orchestrator.workflow.problems import Problem
 from orchestrator.workflow.source import Source
+from orchestrator.workflow.step_plans import children_of, duration
 
 _NO_TIME = timedelta()
 LEAST_HEARTBEAT = timedelta(seconds=5)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from audit.canonical import digest
 from governance.models import Action, Gate, Lifecycle, Seat, Tool, Verdict, Warrant
@@ -168,6 +169,38 @@ def test_facts_that_cannot_be_kept_are_a_refusal(
     odd = replace(collected, facts={**collected.facts, "lines": fact})
     monkeypatch.setattr(make.LedgerAppend, "collect", lambda *_: odd)
     assert refusal_of(home).code == "fact_unavailable"
+
+
+@pytest.mark.parametrize("method", ["collect", "sentence", "preview", "compensation"])
+def test_an_adapter_that_breaks_is_a_refusal_and_its_trace_is_in_the_log(
+    home: make.House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+) -> None:
+    def broken(*_: object) -> object:
+        raise KeyError("a secret of the adapter's")
+
+    monkeypatch.setattr(make.LedgerAppend, method, broken)
+    refusal = refusal_of(home)
+    assert (refusal.code, refusal.status) == ("fact_unavailable", 422)
+    assert "ledger.append broke before anything was done: KeyError" in refusal.detail
+    assert "secret" not in refusal.detail
+    [logged] = caplog.records
+    assert logged.exc_info
+    assert logged.getMessage().rpartition(" ")[2] in refusal.detail
+    assert counts() == (0, 0, 0, 0, 0)
+
+
+def test_a_database_that_is_away_is_no_fault_of_the_adapter(
+    home: make.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> object:
+        raise OperationalError("it is away")
+
+    monkeypatch.setattr(make.LedgerAppend, "collect", away)
+    with pytest.raises(OperationalError):
+        make.prepared(home)
 
 
 def test_a_sentence_that_is_too_long_says_that_it_was_cut(

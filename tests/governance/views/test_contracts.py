@@ -124,7 +124,7 @@ def test_what_was_used_of_the_cap_is_shown_with_the_receipts(ally: Alliance) -> 
     make.spent(ally, ally.home.domain, 250_000, body)
     address = reverse("contract", args=[ally.contract.pk])
     page = signed_in(ally.home.grace).get(address).text
-    assert "0.25 USD of 1.00 USD" in page
+    assert "0.25 of 1.00 USD" in page
     assert "0.75 USD left" in page
     assert reverse("run", args=[run]) in page
     assert "no people were asked" in page

@@ -10,7 +10,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from governance.adapters import ExhibitDraft
 from governance.models import Decision, Exhibit, Gate, Review, Warrant
+from governance.selectors.gate_view import ExhibitView
 from governance.services import agents, exhibits
+from governance.views.exhibits import shown
 from tests.factories import governance as make
 from tests.governance.views.conftest import signed_in
 
@@ -67,6 +69,43 @@ def test_the_page_shows_every_block_in_the_order_a_reviewer_needs(
     places = [page.find(block, page.find("<main")) for block in blocks]
     assert [b for b, at in zip(blocks, places, strict=True) if at < 0] == []
     assert places == sorted(places)
+
+
+def test_what_is_pinned_is_called_as_people_call_it_with_the_machines_word_beside_it(
+    home: make.House, gate: Gate
+) -> None:
+    page = page_of(signed_in(home.grace), gate)
+    assert 'What is in it now <code class="facts__name">content</code>' in page
+    assert "<dt>Guarded</dt>" in page
+    assert '<code class="facts__name">guarded' not in page
+
+
+def test_a_few_computed_values_are_shown_as_words_and_anything_deeper_as_it_is() -> None:
+    flat = {"isolated_now": False, "lines": 3}
+    views = [
+        ExhibitView(
+            id="1",
+            name="Seen",
+            kind="data",
+            trust=trust,
+            agent_name="",
+            subject="",
+            stale=False,
+            truncated=False,
+            digest="0" * 64,
+            content=content,
+        )
+        for trust, content in (("tool", flat), ("agent", flat), ("tool", {"text": "a\nb"}))
+    ]
+    assert [one.template for one in shown(views)] == [
+        "gates/values.html",
+        "gates/data.html",
+        "gates/data.html",
+    ]
+    assert [(value.label, value.value) for value in shown(views)[0].more] == [
+        ("Isolated now", "no"),
+        ("Lines", "3"),
+    ]
 
 
 def test_reading_costs_a_fixed_number_of_queries_and_writes_nothing(

@@ -1,6 +1,6 @@
 """Drives runs to their end in this process, as workers and a steward would together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from orchestrator.models import Run, Step
 from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat, Proposal
 from orchestrator.runners.registry import runners
 from orchestrator.services import execution, turns
+from orchestrator.topologies.papers import ANNOUNCED_AGAIN
 from tests.factories import federation, governance
 from tests.factories import orchestrator as make
 from tests.factories.federation import Alliance
@@ -33,7 +34,10 @@ class PlayerRunner:
     version = "1"
 
     def run(self, request: AgentRequest, heartbeat: Heartbeat) -> AgentResult:
-        """Answer at once; `config.output` is said instead, and `config.at` at steps so named."""
+        """Answer at once; `config.output` is said instead, and `config.at` at steps so named.
+
+        Who is `config.reluctant` takes no work before people have announced it again.
+        """
         heartbeat()
         plain = {
             "agent": request.agent_slug,
@@ -46,7 +50,14 @@ class PlayerRunner:
         asked = [Proposal(one["tool"], one["arguments"]) for one in wanted]
         name = request.step_path.rpartition("/")[2].partition("#")[0]
         instead = request.config.get("output", {}) | request.config.get("at", {}).get(name, {})
+        if request.config.get("reluctant") and _is_new(request.task):
+            instead = {"accept": False}
         return AgentResult({**answer(plain), **instead}, proposals=asked)
+
+
+def _is_new(task: Mapping[str, Any]) -> bool:
+    """Whether the task is to accept work that nobody has announced again."""
+    return "award" in task and ANNOUNCED_AGAIN not in task["work"]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from audit.models import Event
 from audit.types import Actor
+from governance.adapters import adapter_for
 from governance.models import Agent, Domain, Gate, GateState, Person
 from governance.services import domains
 from orchestrator.demo import crowd, seed
@@ -19,13 +20,16 @@ from tests.harness.databases import CommittedDatabase
 
 
 @pytest.fixture
-def shop(committed_db: CommittedDatabase) -> Path:
-    return committed_db.data_dir / "demo-shop"
+def shop(committed_db: CommittedDatabase, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Say where the demo's repository is, which an installation there would allow."""
+    place = committed_db.data_dir / "demo-shop"
+    monkeypatch.setattr(adapter_for("git.merge"), "roots", (place,))
+    return place
 
 
 def test_the_demo_is_a_repository_whose_commits_are_signed_and_name_issues(shop: Path) -> None:
     seed.first()
-    facts = GitMerge().collect(merge_arguments(shop, "volume-discounts")).facts
+    facts = GitMerge(["/"]).collect(merge_arguments(shop, "volume-discounts")).facts
     assert facts["commit_count"] == 3
     assert facts["unsigned_commits"] == facts["unverified_signers"] == []
     assert facts["linked_issues"] == ["#12"]
@@ -78,7 +82,7 @@ def test_the_demo_run_comes_to_wait_at_a_gate_before_anybody_enrolled(shop: Path
 def test_another_run_is_about_another_branch(shop: Path) -> None:
     runs = [seed.first(), seed.another(), seed.another()]
     assert len({run.inputs["branch"] for run in runs}) == 3
-    facts = GitMerge().collect(merge_arguments(shop, runs[2].inputs["branch"])).facts
+    facts = GitMerge(["/"]).collect(merge_arguments(shop, runs[2].inputs["branch"])).facts
     assert facts["unsigned_commits"] == facts["unverified_signers"] == []
 
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from governance.models import Effect
@@ -27,17 +29,23 @@ _LOST = frozenset({AttemptOutcome.CRASHED, AttemptOutcome.STALE})
 _COMMITTED = frozenset({AttemptOutcome.SUCCEEDED, AttemptOutcome.PROPOSED})
 
 Cell = tuple[str, str]
+# Does what people have to do about a run by now, and says whether it goes on after that.
+People = Callable[[Run], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a cell went: the run's state, its effects, what the tool was called for, points."""
+    """How a run went: its state, its effects, what the tool was called for, and the points.
+
+    Of those `before` were passed when people had to do something about it for the first time.
+    """
 
     run: Run
     effects: list[tuple[str, str]]
     lines: list[str]
     calls: int
     passed: int
+    before: int
     died: str
     seconds: float
 
@@ -63,27 +71,33 @@ class Arena:
         self.workers.start("work")
 
     def play(self, cell: Cell, *, fatal: int = 0) -> Played:
-        """Play a cell to its end; the worker dies at point number `fatal`, if that is one."""
+        """Play a cell to its end, which needs no people."""
+        return self.played(partial(begun, self.home, *cell), lambda _run: False, fatal=fatal)
+
+    def played(self, begin: Callable[[], Run], people: People, *, fatal: int = 0) -> Played:
+        """Play a run to its end; the worker dies at point number `fatal`, if that is one."""
         for name in (points.PASSED, points.DIED, points.FATAL):
             (self.place / name).unlink(missing_ok=True)
         if fatal:
             (self.place / points.FATAL).write_text(str(fatal))
         self.ledger.write_text("")
-        calls, begin = self._calls(), time.monotonic()
-        run = self._ended(begun(self.home, *cell))
+        calls, since = self._calls(), time.monotonic()
+        run, before = self._ended(begin(), people)
         return Played(
             run,
             effects_of(run),
             sorted(line.partition(" #")[0] for line in self.ledger.read_text().splitlines()),
             self._calls() - calls,
-            (self.place / points.PASSED).stat().st_size,
+            self._passed(),
+            before,
             self._died(),
-            time.monotonic() - begin,
+            time.monotonic() - since,
         )
 
-    def _ended(self, run: Run) -> Run:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while run.state in {"running", "waiting"}:
+    def _ended(self, run: Run, people: People) -> tuple[Run, int]:
+        deadline, before = time.monotonic() + PATIENCE_SECONDS, 0
+        while (is_theirs := people(run)) or run.state in {"running", "waiting"}:
+            before = before or (self._passed() if is_theirs else 0)
             assert time.monotonic() < deadline, self.workers.log("work")
             if self.workers.running["work"].poll() is not None:
                 self.workers.running.pop("work")
@@ -91,7 +105,11 @@ class Arena:
             sweep()
             time.sleep(0.05)
             run.refresh_from_db()
-        return run
+        return run, before
+
+    def _passed(self) -> int:
+        passed = self.place / points.PASSED
+        return passed.stat().st_size if passed.exists() else 0
 
     def _calls(self) -> int:
         calls = Path(f"{self.ledger}.calls")
@@ -108,16 +126,16 @@ def point_of(seed: int, cell: Cell, passed: int) -> int:
     return 1 + int.from_bytes(digest) % max(1, passed)
 
 
-def killed_at(arena: Arena, cell: Cell, point: int) -> Played:
-    """Play a cell whose worker dies at this point.
+def killed_at(play: Callable[..., Played], point: int) -> Played:
+    """Play a run whose worker dies at this point.
 
     A busy machine lets claims lapse, and the undisturbed run then came by points that this one
     does not reach: it dies at the last that this one came by in the next one.
     """
-    played = arena.play(cell, fatal=point)
+    played = play(fatal=point)
     while not played.died and point > 1:
         point = max(1, min(point - 1, played.passed))
-        played = arena.play(cell, fatal=point)
+        played = play(fatal=point)
     return played
 
 

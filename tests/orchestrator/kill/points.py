@@ -40,6 +40,7 @@ def install(place: Path) -> None:
 
     ledger, player = SlowLedger(), PlayerRunner()
     vars(ledger)["perform"] = around("a call", ledger.perform)
+    vars(ledger)["compensate"] = around("an undo", ledger.compensate)
     vars(player)["run"] = around("a turn", player.run)
     commit = "_commit"
     setattr(BaseDatabaseWrapper, commit, around("a commit", getattr(BaseDatabaseWrapper, commit)))

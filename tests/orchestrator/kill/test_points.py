@@ -1,6 +1,7 @@
 """One SIGKILL at a seeded point of every cell: it costs time, and nothing else."""
 
 import os
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,8 @@ def test_a_worker_killed_at_a_seeded_point_costs_time_only(
     undisturbed = arena.play(cell)
     assert undisturbed.run.error_detail == ""
     assert len(undisturbed.effects) >= 2
-    killed = killed_at(arena, cell, point_of(SEED, cell, undisturbed.passed))
+    point = point_of(SEED, cell, undisturbed.passed)
+    killed = killed_at(partial(arena.play, cell), point)
     check(undisturbed, killed)
 
 
@@ -33,7 +35,8 @@ def test_many_seeded_points_over_all_cells(arena: Arena) -> None:
     for number in range(wanted):
         cell = CELLS[number % len(CELLS)]
         before = undisturbed[cell]
-        killed = killed_at(arena, cell, point_of(seed + number, cell, before.passed))
+        point = point_of(seed + number, cell, before.passed)
+        killed = killed_at(partial(arena.play, cell), point)
         try:
             check(before, killed)
             verdict = "ok"

@@ -4,7 +4,7 @@ Whatever it plays, it holds a pattern to the laws of all patterns: equal histori
 moves in whatever order they are told, nothing starts twice, a move can be stored as JSON.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -69,10 +69,12 @@ def play(
     answer: Answer,
     *,
     scope: Mapping[str, Any] | None = None,
+    absent: Collection[str] = (),
     longest: int = 2000,
 ) -> World:
     """Play until the pattern finishes; longer than `longest` children is a failure."""
-    world = World(pattern, History((), options=options, scope=scope or {}), [])
+    begin = History((), options=options, scope=scope or {}, absent=absent)
+    world = World(pattern, begin, [])
     for move in _moves(world):
         world.moves.append(move)
         if isinstance(move, Finish):

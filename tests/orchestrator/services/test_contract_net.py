@@ -1,5 +1,6 @@
 """Peers bid for a step of a real run: what each of them sees, and what nobody may see yet."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit.models import Event
 from audit.selectors.events import events_for
 from audit.types import StreamKey
 from governance.models import Agent, Lifecycle, Person
@@ -144,3 +146,11 @@ def test_a_run_does_not_begin_without_whom_it_names_or_a_whole_crew(
         begun(home)
     assert caught.value.code == "unknown_agent"
     assert not Run.objects.exists()
+
+
+def test_whose_agents_they_are_is_told_once_and_only_where_the_file_asks(home: House) -> None:
+    fair, free = begun(home, terms={"no_self_award": True}), begun(home, version="1.0.1")
+    [event] = Event.objects.filter(type="run.started", stream__object_id=str(fair.pk))
+    told = json.loads(event.payload.fields)["owners"]
+    assert told == fair.owners == {slug: str(home.ada.pk) for slug in PRICES}
+    assert free.owners == {}

@@ -9,6 +9,7 @@ from governance import adapters
 from governance.models import Gate
 from governance.refusals import Refusal
 from orchestrator.models import Run
+from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import cancellation, escalation
 from orchestrator.services.sweep import sweep
 from tests.factories import governance
@@ -76,6 +77,32 @@ def test_a_checkpoint_that_stops_the_run_asks_a_person_after_it(
     run = past(home, "looker", checkpoint=[holds])
     assert (run.state, step_of(run, "last").state) == ("escalated", "escalated")
     assert_nothing_undone(home, tool)
+
+
+def test_an_output_that_cannot_be_kept_after_it_is_left_to_a_person(
+    home: House, tool: BrokenLedger
+) -> None:
+    make.agent(home, "scan", output={"best": 1})
+    turn = {"start_to_close": "30s"}
+    write = {"agent": "scan", "timeouts": turn, "writes": ["best"], "when": "inputs.go"}
+    both = {"id": "both", "pattern": "concurrent", "branches": {"left": write, "right": write}}
+    run = work(
+        started(
+            home,
+            step("a", "clerka"),
+            step("b", "clerkb", pivot=True),
+            both,
+            agents={name: {"ref": f"{name}@1"} for name in ("clerka", "clerkb", "scan")},
+            state={"best": {"type": {}, "reducer": "replace"}},
+            inputs={"type": "object", "properties": {"go": {"default": True}}},
+        )
+    )
+    [late] = run.steps.filter(error_code="state_conflict", path__startswith="both/")
+    assert (run.state, late.state) == ("escalated", "escalated")
+    assert_nothing_undone(home, tool)
+    use(escalation.skip, run, late.path)
+    assert work(run).state == "succeeded"
+    assert isinstance(replay(run.pk), Replayed)
 
 
 def test_a_person_who_ends_the_run_after_it_undoes_nothing(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from audit.services.events import recording
@@ -132,6 +133,28 @@ def test_turns_that_ended_together_are_settled_and_closed_together(home: House) 
         assert sum(text.startswith(f'UPDATE "{table}"') for text in said) == 1
     assert Attempt.objects.filter(outcome="succeeded", settlement="settled").count() == 8
     assert Holding.objects.get(pk=run.pk).micro_usd_held == 0
+    assert finished(run).state == "succeeded"
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_a_run_that_somebody_else_moved_is_read_once_for_all_turns_that_ended(
+    home: House, count: int
+) -> None:
+    run = fan(home, 30)
+    with recording():
+        taken = claims.taken_together(
+            step_ids=ready(run)[:count], worker=WORKER, run=runs.lock(run.pk)
+        )
+    ended = [(claim, turn) for claim in taken if isinstance(turn := turns.attempt(claim), Turn)]
+    runs.advance(run_id=run.pk)
+    Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
+    with CaptureQueriesContext(connection) as queries:
+        slices._Slice(run.pk, WORKER, deque())._hand_over_together(ended, [])
+    said = [query["sql"] for query in queries]
+    past = [text for text in said if text.startswith("SELECT") and '"orchestrator_step"' in text]
+    # The rank that was given last, and the past.
+    assert len(past) == 2
+    assert Attempt.objects.filter(outcome="succeeded").count() == count
     assert finished(run).state == "succeeded"
 
 

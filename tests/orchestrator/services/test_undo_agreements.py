@@ -16,6 +16,7 @@ from orchestrator.services import escalation, undoing
 from orchestrator.services.definitions import definition_of
 from orchestrator.services.product_tools import register_tools
 from orchestrator.services.sweep import sweep
+from orchestrator.services.undo_agreements import MOST_QUESTIONS
 from tests.factories import governance
 from tests.factories import orchestrator as make
 from tests.factories.governance import House, lines_in
@@ -254,6 +255,32 @@ def test_an_agreed_undo_that_fails_and_is_given_up_ends_its_agreement(
     use(escalation.skip, run, "undo/b")
     assert (run.state, run.rollback) == ("failed", "partial")
     assert not Effect.objects.filter(state="in_flight").exists()
+
+
+def lapse(home: House, run: Run) -> None:
+    """Approve the undo, and let nobody do it before the approval ends."""
+    governance.review(asked(), home.grace)
+    sweep()
+    Warrant.objects.filter(action__tool="effect.undo").update(expires_at=Now())
+    work(run)
+
+
+def test_an_agreement_that_ends_unused_is_asked_for_a_few_times_and_then_a_person_decides(
+    home: House, tool: BrokenLedger
+) -> None:
+    run = failed(home, PERMIT + ASKS)
+    for _ in range(MOST_QUESTIONS):
+        assert run.state == "compensating"
+        lapse(home, run)
+    assert (run.state, step_of(run, "undo/b").error_code) == ("escalated", "agreement_lapsed")
+    assert not Gate.objects.filter(action__tool="effect.undo", state="pending").exists()
+    assert tool.undone == ["c.txt", "a.txt"]
+    use(escalation.retry, run, "undo/b")
+    work(run)
+    lapse(home, run)
+    run = decided(home, run, "approve")
+    assert (run.state, run.rollback, book(home, "b")) == ("failed", "complete", 0)
+    assert isinstance(replay(run.pk), Replayed)
 
 
 def in_doubt(home: House, tool: BrokenLedger) -> Run:

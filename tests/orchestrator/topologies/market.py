@@ -10,6 +10,7 @@ from orchestrator.topologies.decentralized import Decentralized
 from tests.orchestrator.patterns.engine import Engine
 
 PEERS = ("ann", "bob", "cid")
+EACH_HIS_OWN = {name: f"the owner of {name}" for name in (*PEERS, "lead")}
 NET = {"award": "lowest_price", "bid_deadline": "30s", "ack_timeout": "30s"}
 
 
@@ -17,9 +18,15 @@ class Market:
     """A run of `draft`, which is for the crew of all peers and may be announced `by` agents."""
 
     def __init__(
-        self, *, by: Sequence[str] = (), who: Mapping[str, str] | None = None, **fields: Any
+        self,
+        *,
+        by: Sequence[str] = (),
+        who: Mapping[str, str] | None = None,
+        owners: Mapping[str, str] | None = None,
+        **fields: Any,
     ) -> None:
-        self.options = {**NET, **fields, "peers": {"crew": PEERS}, "who": who or {}}
+        whose = {"who": who or {}, "owners": EACH_HIS_OWN if owners is None else owners}
+        self.options = {**NET, **fields, "peers": {"crew": PEERS}, **whose}
 
         def assign(step: PlannedStep, history: History) -> str | Move:
             announced = replace(step, options={**step.options, "announced_by": by})

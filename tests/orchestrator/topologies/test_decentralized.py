@@ -21,7 +21,7 @@ def all_bid(market: Market, number: int = 0) -> None:
 
 
 def test_an_alias_without_peers_does_its_step_itself() -> None:
-    step, options = PlannedStep("a", agent="ann"), {**NET, "peers": {"crew": PEERS}, "who": {}}
+    step, options = PlannedStep("a", agent="ann"), {**NET, "peers": {"crew": PEERS}}
     history = History([step], options=options)
     assert topology_named("decentralized").assign(step, history) == "ann"
 
@@ -198,6 +198,33 @@ def test_who_announced_the_work_is_not_asked_for_a_bid_under_any_name_or_version
     assert market.asked() == ["bid-ann", "bid-cid"]
     assert market.noted("contract.announced")[0]["barred"] == ["bob"]
     assert Market(by=("lead",), who={"lead": "bob", "bob": "bob"}).asked() == BIDS
+
+
+def test_nobody_is_asked_for_a_bid_on_work_from_his_own_owner() -> None:
+    owners = {"lead": "ada", "ann": "ada", "bob": "grace", "cid": "sam"}
+    market = Market(no_self_award=True, by=("lead",), owners=owners)
+    assert market.asked() == ["bid-bob", "bid-cid"]
+    assert market.noted("contract.announced")[0]["barred"] == ["ann"]
+    assert Market(by=("lead",), owners=owners).asked() == BIDS
+
+
+def test_whoever_led_in_the_name_of_a_crew_announced_the_work_and_the_crew_is_nobody() -> None:
+    owners = {"ann": "ada", "bob": "grace", "cid": "ada"}
+    market = Market(no_self_award=True, by=("crew", "ann"), owners=owners)
+    assert market.asked() == ["bid-bob"]
+
+
+@pytest.mark.parametrize("unknown", ["lead", "bob"])
+def test_an_owner_nobody_knows_may_be_the_same(unknown: str) -> None:
+    owners = {"lead": "ada", "ann": "grace", "bob": "sam", "cid": "grace"}
+    del owners[unknown]
+    market = Market(no_self_award=True, by=("lead",), owners=owners)
+    assert "bid-bob" not in market.asked()
+    assert bool(market.asked()) == (unknown == "bob")
+
+
+def test_what_the_file_asks_for_nobody_announced() -> None:
+    assert Market(no_self_award=True, owners={}).asked() == BIDS
 
 
 def test_work_that_is_for_nobody_but_who_announced_it_needs_a_person_at_once() -> None:

@@ -32,8 +32,7 @@ def test_the_page_shows_what_was_used_and_why_it_stopped(
 ) -> None:
     client.force_login(home.grace)
     page = client.get(f"/runs/{run.pk}/").content.decode()
-    assert "0.25 USD" in page
-    assert "1.00 USD" in page
+    assert "0.25 of 1.00 USD" in page
     assert "0.75 USD are left and 0.80 USD are needed" in page
     assert 'name="amount"' not in page
 

@@ -5,7 +5,7 @@ import pytest
 from django.test import Client
 
 from governance.models import Effect, EffectClass
-from orchestrator.models import Run
+from orchestrator.models import Run, Step
 from tests.factories import orchestrator as make
 from tests.factories.audit import recorded
 from tests.factories.governance import House
@@ -65,10 +65,12 @@ def test_a_run_is_paused_resumed_and_cancelled_from_its_page(page: Client, home:
 
 def test_a_step_that_needs_a_person_is_shown_with_its_verbs(page: Client, home: House) -> None:
     run = escalated(home, success=["has(steps.look.outputs.found)"])
+    Step.objects.filter(run=run, path="look").update(error_detail="Nobody's <b>fault</b>")
     shown = text(page, run)
     look = step_of(run, "look")
     assert "“look” needs a person" in shown
-    assert "Its worker was lost 3 times." in shown
+    assert "Nobody&#x27;s &lt;b&gt;fault" in shown
+    assert "&amp;#x27;" not in shown
     for verb in ("retry", "reroute", "supply_output", "fail"):
         assert f'id="do-{verb}-{look.pk}"' in shown
     for verb in ("skip", "reconcile"):

@@ -23,6 +23,8 @@ def a_run(**changes: Any) -> RunView:
         "label": "Succeeded",
         "is_final": True,
         "inputs": {"branch": "feature", "repo": "/srv/demo", "deep": True, "list": [1]},
+        "owners": {},
+        "absent": (),
         "error_code": "",
         "error_detail": "",
         "created_at": BEGIN,

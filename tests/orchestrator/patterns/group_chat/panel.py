@@ -1,6 +1,6 @@
 """Chats among Ada, Ben and Cleo, and how their agents answer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from orchestrator.patterns.base import Ask
@@ -26,8 +26,13 @@ def options(
     }
 
 
-def chat(answer: Answer, fields: Mapping[str, Any] | None = None, **scope: Any) -> World:
-    return play(GroupChat(), fields or options(), answer, scope=scope)
+def chat(
+    answer: Answer,
+    fields: Mapping[str, Any] | None = None,
+    absent: Collection[str] = (),
+    **scope: Any,
+) -> World:
+    return play(GroupChat(), fields or options(), answer, scope=scope, absent=absent)
 
 
 def proposes(text: str = "Restart it", **data: Any) -> Ended:

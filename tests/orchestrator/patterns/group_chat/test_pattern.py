@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from orchestrator.patterns.base import Ask, Finish, Wait
+from orchestrator.patterns.base import Ask, Finish, Start, Wait
 from orchestrator.patterns.group_chat.pattern import GroupChat
 from tests.orchestrator.patterns.group_chat.panel import (
     all_for_the_first,
@@ -148,6 +150,40 @@ def test_abstaining_does_not_fill_a_quorum() -> None:
     world = chat(answer)
     assert {tally["outcome"] for tally in world.noted("chat.ballot_tallied")} == {"no_quorum"}
     assert world.end.error_code == "limit_reached"
+
+
+def test_who_is_out_of_service_is_not_asked_to_vote_and_fills_no_quorum() -> None:
+    world = chat(all_for_the_first, options(quorum=2), absent={"ben"})
+    assert world.end.output["tally"]["cast"] == 2
+    assert "vote_ben" not in [ask.path for ask in world.asks]
+    world = chat(all_for_the_first, options(quorum=3), absent={"ben"})
+    assert (world.end.state, world.end.error_code) == ("escalated", "quorum_unreachable")
+    assert not [ask for ask in world.asks if ask.path.startswith("vote")]
+
+
+def test_a_vote_counts_no_more_once_its_voter_is_out_of_service_but_its_veto_stands() -> None:
+    def answer(ask: Ask) -> Ended:
+        if ask.path == "vote_ben":
+            return said(vote="p2", veto=["p1"])
+        return all_for_the_first(ask)
+
+    world = chat(answer, options(method="veto", vetoers=["ben"], quorum=2))
+    closed = replace(world.history, past=[*world.history.past][:6], absent={"ben"})
+    goes_on = GroupChat().decide(closed)
+    assert isinstance(goes_on, Start)
+    [tallied] = [note for note in goes_on.notes if note.type == "chat.ballot_tallied"]
+    assert (tallied.payload["outcome"], tallied.payload["cast"]) == ("undecided", 2)
+    assert tallied.payload["vetoed"] == ["p1"]
+    alone = replace(closed, absent={"ada", "ben"})
+    end = GroupChat().decide(alone)
+    assert isinstance(end, Finish)
+    assert end.error_code == "quorum_unreachable"
+
+
+def test_a_judge_out_of_service_decides_nothing() -> None:
+    world = chat(each_proposes, options(method="judge", judge="dora"), absent={"dora"})
+    assert world.end.error_code == "quorum_unreachable"
+    assert "dora" not in [ask.agent for ask in world.asks]
 
 
 def test_a_participant_that_fails_loses_its_turn_and_is_told_why() -> None:

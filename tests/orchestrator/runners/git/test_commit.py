@@ -9,7 +9,7 @@ from governance.adapters import EffectRefusedError, FactUnavailableError
 from orchestrator.runners.git.commit import GitCommit
 from tests.factories.git import commit, git, repository
 
-tool = GitCommit()
+tool = GitCommit(["/"])
 KEY = "c3" * 32
 
 

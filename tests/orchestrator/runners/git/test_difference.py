@@ -18,7 +18,7 @@ def change(
     """Return the difference that committing `after` on top of `before` makes."""
     made = repository(folder / "shop", before)
     commit(made, "Change", after)
-    with open_repository(str(made)).reading() as view:
+    with open_repository(str(made), [Path("/")]).reading() as view:
         trees = [git(made, "rev-parse", f"{name}^{{tree}}") for name in ("HEAD~1", "HEAD")]
         found = difference(view, *trees)
     json.dumps(found).encode("ascii")
@@ -80,7 +80,7 @@ def test_a_picture_needs_no_lines_unless_it_can_be_run(tmp_path: Path) -> None:
     made = repository(tmp_path / "b", {"logo.png": b"\x89PNG\0"})
     (made / "logo.png").chmod(0o755)
     commit(made, "Draw", {"x": "y\n"})
-    with open_repository(str(made)).reading() as view:
+    with open_repository(str(made), [Path("/")]).reading() as view:
         trees = [git(made, "rev-parse", f"{name}^{{tree}}") for name in ("HEAD~1", "HEAD")]
         assert difference(view, *trees)["truncated"]
 
@@ -128,7 +128,7 @@ def test_a_file_that_becomes_a_link_shows_both_sides(tmp_path: Path) -> None:
     (made / "a").unlink()
     (made / "a").symlink_to("/etc/passwd")
     commit(made, "Link", {"z": "zz\n"})
-    with open_repository(str(made)).reading() as view:
+    with open_repository(str(made), [Path("/")]).reading() as view:
         trees = [git(made, "rev-parse", f"{name}^{{tree}}") for name in ("HEAD~1", "HEAD")]
         files = difference(view, *trees)["files"]
     assert [(f["status"], len(f["hunks"])) for f in files] == [

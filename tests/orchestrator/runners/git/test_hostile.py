@@ -22,7 +22,7 @@ def planted(folder: Path) -> tuple[Path, Path]:
 
 
 def live_through_a_merge(shop: Path) -> None:
-    tool, arguments = GitMerge(), merge_arguments(shop)
+    tool, arguments = GitMerge(["/"]), merge_arguments(shop)
     pins = tool.collect(arguments).pins
     tool.sentence(arguments, pins)
     tool.preview(arguments, pins)
@@ -161,7 +161,7 @@ def test_replacement_objects_do_not_change_what_is_shown(tmp_path: Path) -> None
     real = branch(shop, {"shop.py": "PRICE = 666\n"})
     decoy = branch(shop, {"shop.py": "PRICE = 1\n# harmless\n"}, name="decoy")
     git(shop, "replace", real, decoy)
-    tool, arguments = GitMerge(), merge_arguments(shop)
+    tool, arguments = GitMerge(["/"]), merge_arguments(shop)
     pins = tool.collect(arguments).pins
     diff = tool.preview(arguments, pins)[0].content
     assert "PRICE = 666" in [line["text"] for line in diff["files"][0]["hunks"][0]["lines"]]
@@ -170,7 +170,7 @@ def test_replacement_objects_do_not_change_what_is_shown(tmp_path: Path) -> None
 def test_attributes_of_the_branch_cannot_hide_a_file_from_the_diff(tmp_path: Path) -> None:
     shop = repository(tmp_path / "shop")
     branch(shop, {".gitattributes": "*.py binary -diff\n", "shop.py": "PRICE = 666\n"})
-    tool, arguments = GitMerge(), merge_arguments(shop)
+    tool, arguments = GitMerge(["/"]), merge_arguments(shop)
     diff = tool.preview(arguments, tool.collect(arguments).pins)[0].content
     assert {file["path"]: file["binary"] for file in diff["files"]} == {
         ".gitattributes": False,
@@ -182,7 +182,7 @@ def test_a_branch_cannot_relax_the_rules_for_its_own_merge(tmp_path: Path) -> No
     rules = ".countersign/repository.yaml"
     shop = repository(tmp_path / "shop", {rules: "require_signed_commits: true\n"})
     branch(shop, {rules: "require_signed_commits: false\nunprotected_branches: ['*']\n"})
-    facts = GitMerge().collect(merge_arguments(shop)).facts
+    facts = GitMerge(["/"]).collect(merge_arguments(shop)).facts
     assert facts["signatures_required"]
     assert facts["target_protected"]
 
@@ -191,7 +191,7 @@ def test_a_branch_cannot_make_its_own_signer_known(tmp_path: Path) -> None:
     mallory = signing_key(tmp_path / "keys", "mallory@example.org")
     shop = repository(tmp_path / "shop")
     branch(shop, {".countersign/allowed_signers": mallory.allowed}, key=mallory)
-    facts = GitMerge().collect(merge_arguments(shop)).facts
+    facts = GitMerge(["/"]).collect(merge_arguments(shop)).facts
     assert facts["unsigned_commits"] == []
     assert len(facts["unverified_signers"]) == 1
 
@@ -217,7 +217,7 @@ def test_broken_rules_of_a_repository_are_no_rules_but_a_refusal(
     shop = repository(tmp_path / "shop", {".countersign/repository.yaml": content})
     branch(shop, {"shop.py": "PRICE = 2\n"})
     with pytest.raises(FactUnavailableError, match=r"repository\.yaml"):
-        GitMerge().collect(merge_arguments(shop))
+        GitMerge(["/"]).collect(merge_arguments(shop))
 
 
 def test_rules_that_are_a_link_are_refused(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_rules_that_are_a_link_are_refused(tmp_path: Path) -> None:
     commit(shop, "Point elsewhere (#4)")
     branch(shop, {"shop.py": "PRICE = 2\n"})
     with pytest.raises(FactUnavailableError, match="regular file"):
-        GitMerge().collect(merge_arguments(shop))
+        GitMerge(["/"]).collect(merge_arguments(shop))
 
 
 def test_a_work_tree_that_only_claims_to_belong_here_is_never_written(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_work_tree_that_only_claims_to_belong_here_is_never_written(tmp_path: 
     (claim / "gitdir").write_text(f"{victim / '.git'}\n")
     (claim / "HEAD").write_text("ref: refs/heads/main\n")
     (claim / "commondir").write_text("../..\n")
-    tool, arguments = GitMerge(), merge_arguments(shop)
+    tool, arguments = GitMerge(["/"]), merge_arguments(shop)
     pins = tool.collect(arguments).pins
     with pytest.raises(EffectRefusedError, match="cannot be updated from here"):
         tool.perform(arguments, pins, effect_key=KEY, fence=1)

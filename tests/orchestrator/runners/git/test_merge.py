@@ -16,7 +16,7 @@ from tests.factories.git import (
 )
 
 KEY = "e" * 64
-tool = GitMerge()
+tool = GitMerge(["/"])
 
 
 def perform(shop: Path, pins: Any, key: str = KEY, fence: int = 1) -> Any:

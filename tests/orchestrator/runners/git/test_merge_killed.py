@@ -23,13 +23,13 @@ from tests.factories.git import branch, commit, git, merge_arguments, repository
 pytestmark = pytest.mark.kill
 KEY = "e" * 64
 ROOT = Path(__file__).parents[4]
-tool = GitMerge()
+tool = GitMerge(["/"])
 
 WORKER = """
 import json, sys
 from orchestrator.runners.git.merge import GitMerge
 call = json.loads(sys.argv[1])
-getattr(GitMerge(), call["method"])(*call["given"], effect_key=call["key"], fence=1)
+getattr(GitMerge(["/"]), call["method"])(*call["given"], effect_key=call["key"], fence=1)
 """
 
 # Every line is a call for a worker of its own, forked here because starting Python takes longer
@@ -42,7 +42,7 @@ for line in sys.stdin:
     worker = os.fork()
     if not worker:
         os.environ["PATH"] = call["path"]
-        getattr(GitMerge(), call["method"])(*call["given"], effect_key=call["key"], fence=1)
+        getattr(GitMerge(["/"]), call["method"])(*call["given"], effect_key=call["key"], fence=1)
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1]), flush=True)
 """
@@ -235,7 +235,7 @@ def test_a_repository_that_stays_busy_leaves_the_outcome_unknown(
     tmp_path: Path,
 ) -> None:
     shop, arguments, pins = shop_at(tmp_path / "shop")
-    busy = open_repository(str(shop)).common_dir
+    busy = open_repository(str(shop), [Path("/")]).common_dir
     with turn(busy), pytest.raises(GitInterruptedError), turn(busy, wait=0.2):
         pass
     tool.perform(arguments, pins, effect_key=KEY, fence=1)

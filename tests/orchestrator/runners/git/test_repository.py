@@ -2,13 +2,16 @@ import os
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
+from orchestrator.demo.shop import NAME as DEMO
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.repository import RefMovedError, object_id, open_repository
+from orchestrator.runners.reach import STAGES
 from tests.factories.git import branch, commit, git, repository
 
 
-def refused(path: object, roots: tuple[Path, ...] = ()) -> str:
+def refused(path: object, roots: tuple[Path, ...] = (Path("/"),)) -> str:
     with pytest.raises(RepositoryError) as error:
         open_repository(str(path), roots)
     return str(error.value)
@@ -16,7 +19,7 @@ def refused(path: object, roots: tuple[Path, ...] = ()) -> str:
 
 def test_a_repository_is_found_by_the_path_of_its_top_folder(tmp_path: Path) -> None:
     shop = repository(tmp_path / "shop")
-    found = open_repository(str(shop))
+    found = open_repository(str(shop), [Path("/")])
     assert (found.path, found.common_dir, found.name) == (shop, shop / ".git", "shop")
 
 
@@ -24,8 +27,8 @@ def test_a_bare_repository_and_a_linked_work_tree_are_found(tmp_path: Path) -> N
     shop = repository(tmp_path / "shop")
     git(tmp_path, "clone", "-q", "--bare", str(shop), "shop.git")
     git(shop, "worktree", "add", "-q", "-b", "other", str(tmp_path / "linked"))
-    assert open_repository(str(tmp_path / "shop.git")).name == "shop"
-    assert open_repository(str(tmp_path / "linked")).common_dir == shop / ".git"
+    assert open_repository(str(tmp_path / "shop.git"), [Path("/")]).name == "shop"
+    assert open_repository(str(tmp_path / "linked"), [Path("/")]).common_dir == shop / ".git"
 
 
 def test_a_folder_inside_a_repository_is_not_taken_for_it(tmp_path: Path) -> None:
@@ -54,7 +57,18 @@ def test_a_repository_outside_the_allowed_roots_is_refused(tmp_path: Path) -> No
     shop = repository(tmp_path / "inside" / "shop")
     (tmp_path / "elsewhere").mkdir()
     assert open_repository(str(shop), (tmp_path / "inside",)).path == shop
-    assert "COUNTERSIGN_REPO_ROOTS" in refused(shop, (tmp_path / "elsewhere",))
+    assert "to COUNTERSIGN_REPO_ROOTS" in refused(shop, (tmp_path / "elsewhere",))
+
+
+def test_where_no_root_is_named_no_repository_is_allowed(tmp_path: Path) -> None:
+    shop = repository(tmp_path / "shop")
+    assert "adds a folder around it to COUNTERSIGN_REPO_ROOTS" in refused(shop, ())
+
+
+def test_unless_it_says_otherwise_an_installation_allows_what_it_made_itself() -> None:
+    # Settings cannot import these names, so they stand there once more.
+    assert {Path(root).name for root in settings.REPOSITORY_ROOTS} == {STAGES, DEMO}
+    assert len({Path(root).parent for root in settings.REPOSITORY_ROOTS}) == 1
 
 
 def test_neither_a_link_nor_a_git_file_leads_out_of_the_roots(tmp_path: Path) -> None:
@@ -79,7 +93,7 @@ def test_a_work_tree_that_the_configuration_moved_elsewhere_is_refused(tmp_path:
     ["-rf", "--upload-pack=x", "a..b", "a b", "a~1", "@{-1}", "HEAD", "", "a\0b", "x^{tree}", "*"],
 )
 def test_a_name_that_cannot_be_a_branch_is_refused(tmp_path: Path, name: str) -> None:
-    found = open_repository(str(repository(tmp_path / "shop")))
+    found = open_repository(str(repository(tmp_path / "shop")), [Path("/")])
     with pytest.raises(RepositoryError):
         found.head_of(name)
 
@@ -87,7 +101,7 @@ def test_a_name_that_cannot_be_a_branch_is_refused(tmp_path: Path, name: str) ->
 def test_a_tag_or_a_commit_id_is_not_taken_for_a_branch(tmp_path: Path) -> None:
     shop = repository(tmp_path / "shop")
     git(shop, "tag", "v1")
-    found = open_repository(str(shop))
+    found = open_repository(str(shop), [Path("/")])
     for name in ("v1", git(shop, "rev-parse", "HEAD"), "refs/heads/main"):
         with pytest.raises(RepositoryError, match="has no branch"):
             found.head_of(name)
@@ -97,14 +111,14 @@ def test_a_branch_that_is_only_an_alias_of_another_is_refused(tmp_path: Path) ->
     shop = repository(tmp_path / "shop")
     git(shop, "symbolic-ref", "refs/heads/harmless", "refs/heads/main")
     with pytest.raises(RepositoryError, match="alias"):
-        open_repository(str(shop)).head_of("harmless")
+        open_repository(str(shop), [Path("/")]).head_of("harmless")
 
 
 def test_a_branch_moves_only_from_the_commit_it_was_seen_at(tmp_path: Path) -> None:
     shop = repository(tmp_path / "shop")
     old = git(shop, "rev-parse", "main")
     new = branch(shop, {"shop.py": "PRICE = 2\n"})
-    found = open_repository(str(shop))
+    found = open_repository(str(shop), [Path("/")])
     with pytest.raises(RefMovedError):
         found.swap("main", new, new, "wrong")
     assert found.head_of("main") == old
@@ -117,7 +131,7 @@ def test_reading_writes_nothing_into_the_repository(tmp_path: Path) -> None:
     branch(shop, {"shop.py": "PRICE = 2\n"})
     commit(shop, "Move on (#3)", {"other.py": ""})
     before = sorted(os.walk(shop / ".git" / "objects"))
-    with open_repository(str(shop)).reading() as view:
+    with open_repository(str(shop), [Path("/")]).reading() as view:
         view.run("hash-object", "-w", "--stdin", stdin=b"new content")
     assert sorted(os.walk(shop / ".git" / "objects")) == before
 

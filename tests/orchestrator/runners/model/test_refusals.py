@@ -157,7 +157,7 @@ def test_a_call_of_a_tool_that_the_file_does_not_give_the_step_is_told_without_a
     assert work(run).state == "succeeded"
     assert [one["refused"]["code"] for one in told(model)] == ["undeclared_action"]
     assert (Action.objects.count(), lines_in(home.open)) == (0, 0)
-    assert tries_of(run, "write") == ["proposed", "succeeded"]
+    assert tries_of(run, "write") == ["refused", "succeeded"]
     assert replays(run)
 
 

@@ -19,7 +19,7 @@ from orchestrator.runners.release.target import Release, Target, open_target
 from tests.factories.git import commit, git, repository, signing_key
 from tests.orchestrator.services.broken_ledger import WorkerDiedError
 
-tool = Deploy(targets=["/"])
+tool = Deploy(["/"], ["/"])
 KEY, OTHER = "a1" * 32, "b2" * 32
 
 
@@ -42,7 +42,7 @@ def target(tmp_path: Path) -> Path:
 
 
 def artifact_of(shop: Path, oid: str) -> str:
-    with open_repository(str(shop)).reading() as view:
+    with open_repository(str(shop), [Path("/")]).reading() as view:
         return packed(view, oid).digest
 
 
@@ -254,7 +254,7 @@ def test_a_folder_that_does_not_say_what_it_is_is_no_target(
 def test_targets_lie_in_the_folders_that_are_allowed_and_without_any_in_none(
     shop: Path, target: Path, allowed: list[str]
 ) -> None:
-    elsewhere = Deploy(targets=allowed)
+    elsewhere = Deploy(["/"], targets=allowed)
     with pytest.raises(FactUnavailableError, match="COUNTERSIGN_TARGET_ROOTS"):
         elsewhere.collect(arguments(shop, target))
     assert not (target / "releases").exists()
@@ -321,3 +321,22 @@ def test_a_release_without_its_record_is_none(target: Path) -> None:
     (target / "releases" / "r1.json").unlink()
     assert place.release("r1") is None
     assert json.loads((target / "target.json").read_text())["environment"] == "staging"
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["", "[]", "{}", "\xff", '{"name": "x"}', "[" * 100_000, {"previous": "../.."}, {"commit": 1}],
+)
+def test_a_record_that_says_nothing_is_named_and_nothing_is_switched(
+    shop: Path, target: Path, record: str | dict[str, Any]
+) -> None:
+    release = deployed(shop, target)["release"]
+    file = target / "releases" / f"{release}.json"
+    whole = json.loads(file.read_text())
+    file.write_text(record if isinstance(record, str) else json.dumps(whole | record))
+    wanted = arguments(shop, target)
+    with pytest.raises(FactUnavailableError, match=f"{release}.json is no record of a release"):
+        tool.collect(wanted)
+    with pytest.raises(EffectRefusedError, match="remove the release's folder"):
+        tool.compensate(wanted, {}, effect_key=KEY, fence=2)
+    assert served(target) == 'VERSION = "1.0.0"\n'

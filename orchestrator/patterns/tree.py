@@ -113,7 +113,7 @@ class _Block:
         if self.node.pattern == "concurrent":
             found = self.branches.get(path)
         else:
-            found = next((Branch(path, step) for step in self.node.plan if step.path == path), None)
+            found = next((Branch(path, s) for s in self.node.plan if s.path == path), None)
         return found or Branch(path, PlannedStep(path))
 
     @property

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
+# How many calls of an agent that goes on may be refused in a step before a person is asked, where
+# its configuration names no other number, and the most that it may name.
+REFUSALS, MOST_REFUSALS = 3, 5
+
 
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
@@ -19,7 +23,8 @@ class AgentRequest:
     `tools` are those the agent's configuration names, for a model to choose from. An agent that
     left a `conversation` with its last turn finds it here, with what its tool answered since:
     `outcome` is the response of the effect, and data from outside; or `refusal`, the `code` and
-    `detail` of why there was none, in our words. A runner whose agents may answer later is given
+    `detail` of why there was none; ours are its words, but for `fact_unavailable`, where a tool
+    speaks. A runner whose agents may answer later is given
     the `callback` for that, and finds in `answer` what came by it. `room` says how many tokens a
     model may answer with after a question of at most so many, for what the turn holds of budgets.
     """

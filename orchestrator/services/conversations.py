@@ -10,12 +10,12 @@ from audit.types import Actor
 from governance.models import Action
 from orchestrator.models import Step
 from orchestrator.runners import supply
+from orchestrator.runners.base import MOST_REFUSALS, REFUSALS
 from orchestrator.services import steps
 from orchestrator.services.history import ENGINE, tell_step
 from orchestrator.services.step_rows import agent_of
 from orchestrator.workflow.plain_json import as_stored
 
-MOST_REFUSALS = 3
 _NEW_TURN: Mapping[str, Any] = {"held_output": {}, "attempts": 0, "crash_count": 0}
 
 
@@ -94,8 +94,9 @@ def _refused(step: Step) -> int:
 
 
 def _most_refusals(step: Step) -> int:
-    most = agent_of(step).runner_config.get("max_refusals", MOST_REFUSALS)
-    return most if type(most) is int else MOST_REFUSALS
+    """Return how many refusals are too many: no runner's configuration lifts the bound."""
+    most = agent_of(step).runner_config.get("max_refusals")
+    return min(max(most, 1), MOST_REFUSALS) if type(most) is int else REFUSALS
 
 
 def _write(step: Step, conversation: Mapping[str, Any]) -> None:

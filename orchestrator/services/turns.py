@@ -66,7 +66,9 @@ logger = logging.getLogger(__name__)
 NoTurn = AgentFailedError | HandedOverError
 
 # What an agent can do better about its next call; everything else is for people.
-_TOLD = frozenset({"invalid_arguments", "undeclared_action", "no_compensation"})
+_TOLD = frozenset(
+    {"invalid_arguments", "undeclared_action", "no_compensation", "fact_unavailable"}
+)
 
 
 @dataclass(frozen=True, slots=True)

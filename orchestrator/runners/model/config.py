@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 
 from orchestrator.runners import credentials, hosts
-from orchestrator.runners.base import AgentFailedError
+from orchestrator.runners.base import MOST_REFUSALS, REFUSALS, AgentFailedError
 from orchestrator.runners.settled import misfits
 
 # What a model may say in one answer where its configuration says nothing of it.
@@ -30,7 +30,7 @@ SCHEMA: dict[str, Any] = {
         "api_key": {"type": "string"},
         "tools": _TOOLS,
         "max_tool_calls": {"type": "integer", "minimum": 1, "maximum": 50},
-        "max_refusals": {"type": "integer", "minimum": 1, "maximum": 5},
+        "max_refusals": {"type": "integer", "minimum": 1, "maximum": MOST_REFUSALS},
         "max_output_tokens": {"type": "integer", "minimum": 1, "maximum": 1_000_000},
         "temperature": {"type": "number", "minimum": 0, "maximum": 2},
         "answer": {"type": "object"},
@@ -56,7 +56,7 @@ class Config:
     api_key: str = ""
     tools: list[str] = field(default_factory=list)
     max_tool_calls: int = 10
-    max_refusals: int = 3
+    max_refusals: int = REFUSALS
     max_output_tokens: int = MOST_OUTPUT_TOKENS
     temperature: float | None = None
     answer: Mapping[str, Any] | None = None

@@ -70,12 +70,15 @@ class Dialogue:
 def kept(request: AgentRequest, conversation: Mapping[str, Any]) -> Dialogue:
     """Return the conversation that a step kept, with what its last call came to.
 
-    What a tool said is data from outside; that a call was refused, and why, is our own word.
+    What a tool said is data from outside; that a call was refused, and why, is our own word,
+    unless it was refused because of what the tool said.
     """
     calls = [ToolCall(*call) for call in conversation["calls"]]
     answers = list(conversation["answers"])
     if request.refusal is not None:
-        answers.append({"trust": "workflow", "refused": request.refusal})
+        is_ours = request.refusal["code"] != "fact_unavailable"
+        trust = "workflow" if is_ours else "external"
+        answers.append({"trust": trust, "refused": request.refusal})
     elif request.outcome is not None:
         answers.append({"trust": "external", "result": request.outcome})
     return Dialogue(list(conversation["messages"]), calls, answers, conversation["called"])

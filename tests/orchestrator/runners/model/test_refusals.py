@@ -9,6 +9,8 @@ import pytest
 from audit.models import Event
 from governance.models import Action, Effect, Gate, Verdict
 from orchestrator.models import Run
+from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat, Proposal
+from orchestrator.runners.registry import runners
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services import escalation, resumption, turns
 from tests.factories import governance
@@ -25,6 +27,20 @@ pytestmark = pytest.mark.django_db
 def sealed(home: House) -> Path:
     home.open.write_text("SEALED\n")
     return home.open
+
+
+class Stubborn:
+    """Proposes the same again, whatever it is told."""
+
+    name, version = "stubborn", "1"
+
+    def __init__(self, ledger: Path) -> None:
+        self.ledger, self.asked = ledger, 0
+
+    def run(self, request: AgentRequest, heartbeat: Heartbeat) -> AgentResult:
+        self.asked += 1
+        wanted = Proposal("ledger.append", {"ledger": str(self.ledger), "line": "second"})
+        return AgentResult(proposals=[wanted], conversation={"asked": self.asked})
 
 
 def told(model: Any, question: int = -1) -> list[dict[str, Any]]:
@@ -159,6 +175,52 @@ def test_a_call_of_a_tool_that_the_file_does_not_give_the_step_is_told_without_a
     assert (Action.objects.count(), lines_in(home.open)) == (0, 0)
     assert tries_of(run, "write") == ["refused", "succeeded"]
     assert replays(run)
+
+
+def test_a_call_about_what_cannot_be_established_is_told_as_the_tools_words(
+    home: House, play: Play
+) -> None:
+    missing = home.open.with_name("missing.txt")
+    model = play(
+        calls("second", ledger=missing),
+        calls("second", ledger=home.open),
+        {"text": "In the other one."},
+    )
+    model_agent(home, model)
+    run = work(started(home, step("write", "clerk")))
+    assert (run.state, lines_in(home.open), missing.exists()) == ("succeeded", 1, False)
+    [refusal] = told(model, 1)
+    assert (refusal["trust"], refusal["refused"]["code"]) == ("external", "fact_unavailable")
+    assert "missing.txt" in refusal["refused"]["detail"]
+    assert tries_of(run, "write")[0] == "refused"
+    assert replays(run)
+
+
+def test_a_model_that_asks_for_the_impossible_again_and_again_is_left_to_a_person(
+    home: House, play: Play
+) -> None:
+    model = play(calls("second", ledger=home.open.with_name("missing.txt"), always=True))
+    model_agent(home, model)
+    run = work(started(home, step("write", "clerk")))
+    assert (run.state, run.error_code) == ("escalated", "too_many_refusals")
+    assert (len(model.asked), len(refused_in(run)), Action.objects.count()) == (3, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("declared", "most"), [(None, 3), (10**9, 5), (0, 1), (-1, 1), ("many", 3), (True, 3)]
+)
+def test_no_configuration_of_any_runner_lifts_the_bound_of_refusals(
+    home: House, sealed: Path, monkeypatch: pytest.MonkeyPatch, declared: Any, most: int
+) -> None:
+    stubborn = Stubborn(sealed)
+    monkeypatch.setitem(runners(), "stubborn", (stubborn, "stubborn 1 (test)"))
+    config = {} if declared is None else {"max_refusals": declared}
+    governance.agent(
+        home.domain, home.ada, home.sam, slug="clerk", runner="stubborn", runner_config=config
+    )
+    run = work(started(home, step("write", "clerk")))
+    assert (run.state, run.error_code) == ("escalated", "too_many_refusals")
+    assert (stubborn.asked, len(refused_in(run)), lines_in(sealed)) == (most, most, 0)
 
 
 def test_a_worker_that_is_lost_after_a_refusal_repeats_neither_the_call_nor_the_refusal(

@@ -19,10 +19,21 @@ from pytest_django import DjangoDbBlocker
 from audit import broker
 from orchestrator.celery import app
 from orchestrator.supervisor import valkey
-from tests.harness import browsers, databases, examples, memory, network, postgres, races, shares
+from tests.harness import (
+    browsers,
+    databases,
+    examples,
+    leftovers,
+    memory,
+    network,
+    postgres,
+    races,
+    shares,
+)
 from tests.harness.workers import Workers
 
 SERVER = pytest.StashKey[ExitStack]()
+LEFT = pytest.StashKey[dict[int, str]]()
 POSTGRES_SOCKET = pytest.StashKey[str]()
 DATABASES = frozenset({"db", "committed_db", "shared_db"})
 
@@ -35,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    leftovers.mark()
     examples.choose(is_thorough=config.getoption("--slow"))
     # Processes of the suite share one server and keep apart by database names.
     given = getattr(config, "workerinput", {}).get("postgres_socket", "")
@@ -42,6 +54,23 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--postgres") and not given:
         given = config.stash[SERVER].enter_context(postgres.server())
     config.stash[POSTGRES_SOCKET] = given
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # By now the processes of a parallel run have ended, and what they made with them.
+    if hasattr(session.config, "workerinput"):
+        return
+    session.config.stash[LEFT] = leftovers.left()
+    if session.config.stash[LEFT]:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if left := config.stash.get(LEFT, {}):
+        terminalreporter.section("processes that tests left behind", red=True)
+        for pid, test in left.items():
+            terminalreporter.line(f"{pid}: {test}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

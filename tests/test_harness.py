@@ -1,6 +1,8 @@
 """The fixtures keep what they promise."""
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, connections, transaction
 
 from orchestrator.celery import app
+from tests.harness import leftovers
 from tests.harness.databases import CommittedDatabase, using
 from tests.harness.workers import Workers
 
@@ -97,6 +100,14 @@ def test_writers_of_a_race_wait_for_each_other(race: Race) -> None:
 
     assert race(*(lambda name=name: slowly(name) for name in "abcd")) == [None] * 4
     assert names() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="nobody can look")
+def test_a_process_that_outlives_its_test_is_found_with_the_name_of_that_test() -> None:
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
+        assert "outlives_its_test" in leftovers.left(patience=0)[process.pid]
+    assert process.pid not in leftovers.left(patience=0)
 
 
 def test_a_test_cannot_reach_the_world() -> None:

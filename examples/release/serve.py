@@ -1,12 +1,14 @@
 """Serves what is current in a target on loopback: `serve.py TARGET [PORT]`.
 
 When another release becomes current, it is started in place of the last one, on the same port.
+Told to end, it ends what it serves.
 """
 
 import os
+import signal
 import subprocess
 import sys
-import time
+import threading
 import tomllib
 from pathlib import Path
 
@@ -16,16 +18,19 @@ LOOK_SECONDS = 0.2
 
 def main(target: Path, port: int) -> None:
     """Run the service, look whether it is still the current one, and start it anew."""
-    while True:
+    stop = threading.Event()
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, lambda *_: stop.set())
+    while not stop.wait(LOOK_SECONDS):
         release = (target / "current").resolve()
         service = started(target, release, port)
         try:
-            while (target / "current").resolve() == release and service.poll() is None:
-                time.sleep(LOOK_SECONDS)
+            while not stop.wait(LOOK_SECONDS):
+                if (target / "current").resolve() != release or service.poll() is not None:
+                    break
         finally:
             service.terminate()
             service.wait()
-        time.sleep(LOOK_SECONDS)
 
 
 def started(target: Path, release: Path, port: int) -> "subprocess.Popen[bytes]":

@@ -87,7 +87,10 @@ class ContractSerializer(serializers.Serializer[Any]):
 
 
 class DraftSerializer(StrictSerializer):
-    """What could be agreed between the caller's own domain, which asks, and `callee`."""
+    """What could be agreed between the caller's own domain, which asks, and `callee`.
+
+    With an `idempotency_key` sent twice, the same draft is answered twice.
+    """
 
     callee = serializers.SlugField()
     name = serializers.CharField(max_length=50)
@@ -97,6 +100,7 @@ class DraftSerializer(StrictSerializer):
     data_classes = serializers.ListField(child=serializers.CharField(max_length=32), default=list)
     budget_cap_micro_usd = serializers.IntegerField(min_value=1, max_value=MOST_MICRO_USD)
     expires_at = serializers.DateTimeField()
+    idempotency_key = serializers.CharField(required=False, min_length=8, max_length=120)
 
 
 class SigningSerializer(StrictSerializer):
@@ -139,6 +143,7 @@ class ContractsView(APIView):
         contract = contracts.draft(
             caller=people.domain_for(request.user),
             callee=selector.side_named(given.pop("callee"), "callee"),
+            key=given.pop("idempotency_key", ""),
             terms=terms_from(given),
             person=_person(request),
         )

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,8 @@ class Policy:
 class CompiledBundle:
     """Parsed handles of one bundle. `policies` maps the engine's `policyN` to what it is.
 
-    `names` are the actions that a policy names itself, instead of being about all of them.
+    `names` are the actions that a policy names itself, `permits` those that a permit names;
+    `permits_all` says that some permit is about every action.
     """
 
     schema: cedarpy.Schema
@@ -60,6 +61,20 @@ class CompiledBundle:
     without_gates: cedarpy.PolicySet
     policies: Mapping[str, Policy]
     names: frozenset[str] = frozenset()
+    permits: frozenset[str] = frozenset()
+    permits_all: bool = False
+
+    def is_about(self, action: str) -> bool:
+        """Whether the policies rule on this action as on something they know of.
+
+        A policy names it, or a permit takes in every action. A boundary around all actions is
+        not enough: without a permit it could only ever be denied.
+        """
+        return self.permits_all or action in self.names
+
+    def may_permit(self, action: str) -> bool:
+        """Whether any permit could let this action happen."""
+        return self.permits_all or action in self.permits
 
 
 def compile_bundle(policies: str, schema: str) -> CompiledBundle:
@@ -72,12 +87,15 @@ def compile_bundle(policies: str, schema: str) -> CompiledBundle:
     if problems:
         raise PolicyError(sorted(problems, key=lambda problem: problem.line))
     gates = {key for key, policy in compiled.items() if policy.meta.tier is Tier.GATE}
+    permits = [policy for policy in source.values() if policy["effect"] == "permit"]
     return CompiledBundle(
         schema=parsed_schema,
         full=_policy_set(source),
         without_gates=_policy_set({k: v for k, v in source.items() if k not in gates}),
         policies=compiled,
-        names=frozenset(name for policy in source.values() for name in _names(policy["action"])),
+        names=_named_by(source.values()),
+        permits=_named_by(permits),
+        permits_all=any(policy["action"]["op"] == "All" for policy in permits),
     )
 
 
@@ -154,10 +172,12 @@ def _policy(source: Mapping[str, Any], line: int) -> Policy:
     return Policy(read(texts, source["effect"]), digest(source), line, tuple(reads))
 
 
-def _names(scope: Mapping[str, Any]) -> list[str]:
-    """Return the actions in the scope of a policy; none for one that is about all of them."""
-    one = [scope["entity"]] if "entity" in scope else []
-    return [str(entity["id"]) for entity in (*one, *scope.get("entities", ()))]
+def _named_by(policies: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the actions in the scopes of policies; none of one that is about all of them."""
+    scopes = [policy["action"] for policy in policies]
+    one = [scope["entity"] for scope in scopes if "entity" in scope]
+    several = [entity for scope in scopes for entity in scope.get("entities", ())]
+    return frozenset(str(entity["id"]) for entity in (*one, *several))
 
 
 def _reads(node: Any) -> Iterator[str]:

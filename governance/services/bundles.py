@@ -43,10 +43,16 @@ def active_for(domain: Domain) -> tuple[Bundle, CompiledBundle] | None:
     return (bundle, _parsed(bundle.policies, bundle.schema)) if bundle else None
 
 
-def names(*, domain: Domain, action: str) -> bool:
-    """Whether a policy that rules the domain is about this action by name."""
+def are_about(*, domain: Domain, action: str) -> bool:
+    """Whether the policies that rule the domain know of this action; no policy does not."""
     active = active_for(domain)
-    return active is not None and action in active[1].names
+    return active is not None and active[1].is_about(action)
+
+
+def may_permit(*, domain: Domain, action: str) -> bool:
+    """Whether any policy that rules the domain could permit this action."""
+    active = active_for(domain)
+    return active is not None and active[1].may_permit(action)
 
 
 def _active(domain: Domain) -> Bundle | None:

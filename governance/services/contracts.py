@@ -30,12 +30,17 @@ PERMISSION = "sign_contracts"
 REASON_LENGTH = 500
 STEWARD = Actor.system("steward")
 _ANY = Q()
+_DRAFTS = uuid.uuid5(uuid.NAMESPACE_URL, "https://countersign.dev/drafts-of-contracts")
 
 
-def draft(*, caller: Domain, callee: Domain, terms: Terms, person: Person) -> Contract:
+def draft(
+    *, caller: Domain, callee: Domain, terms: Terms, person: Person, key: str = ""
+) -> Contract:
     """Write down what could be agreed; nothing binds until both sides signed.
 
-    Needs `sign_contracts` in one of the two domains. Raises Invalid with every wrong term.
+    Needs `sign_contracts` in one of the two domains. The same `key` of a person makes one draft:
+    sent again with the same terms it answers with that one. Raises Invalid with every wrong
+    term, and Refusal for a key that made a draft of other terms.
     """
     _refuse_unless_signatory(person, caller, callee)
     check(terms)
@@ -43,21 +48,19 @@ def draft(*, caller: Domain, callee: Domain, terms: Terms, person: Person) -> Co
         raise _wrong("callee", _("A contract is between two different domains."))
     if terms.expires_at <= database_now():
         raise _wrong("expires_at", _("A contract ends in the future."))
-    with recording():
-        number = uuid.uuid4()
-        body = terms.body(str(number), _side(caller), _side(callee))
-        contract = Contract.objects.create(
-            id=number,
-            name=terms.name,
-            caller=caller,
-            callee=callee,
-            body=body,
-            digest=digest(body),
-            expires_at=terms.expires_at,
-            drafted_by=person,
-        )
-        _tell(contract, "contract.drafted", Actor.person(person.pk))
-    return contract
+    number = _number(person, key)
+    body = terms.body(str(number), _side(caller), _side(callee))
+    contract = Contract(
+        id=number,
+        name=terms.name,
+        caller=caller,
+        callee=callee,
+        body=body,
+        digest=digest(body),
+        expires_at=terms.expires_at,
+        drafted_by=person,
+    )
+    return _drafted_before(contract) or _drafted(contract)
 
 
 def sign(*, contract: Contract, domain: Domain, person: Person, shown: str) -> Contract:
@@ -129,6 +132,31 @@ def expire_due(*, limit: int = 100) -> int:
                 _tell(contract, "contract.expired", STEWARD)
                 expired += 1
     return expired
+
+
+def _number(person: Person, key: str) -> uuid.UUID:
+    # Keys are each person's own: nobody can take the number of another one's draft.
+    return uuid.uuid5(_DRAFTS, f"{person.pk}|{key}") if key else uuid.uuid4()
+
+
+def _drafted(contract: Contract) -> Contract:
+    try:
+        with recording():
+            contract.save(force_insert=True)
+            _tell(contract, "contract.drafted", Actor.person(contract.drafted_by_id))
+    except IntegrityError:
+        if before := _drafted_before(contract):
+            return before
+        raise
+    return contract
+
+
+def _drafted_before(contract: Contract) -> Contract | None:
+    before = Contract.objects.filter(pk=contract.pk).first()
+    if before is not None and before.digest != contract.digest:
+        detail = _("This form already made another draft; open it anew for these terms.")
+        raise Refusal("draft_key_taken", detail)
+    return before
 
 
 def _wrong(field: str, detail: str) -> Invalid:

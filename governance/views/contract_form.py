@@ -1,5 +1,6 @@
 """The form that drafts a contract, in the words and units of people."""
 
+import secrets
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -14,7 +15,10 @@ from governance.views.forms import LinesField, PlainForm
 
 
 class ContractForm(PlainForm):
-    """What could be agreed. A contract binds to the end of its last day, in UTC."""
+    """What could be agreed. A contract binds to the end of its last day, in UTC.
+
+    `key` makes the form draft one contract, however often it is sent.
+    """
 
     PLACES = {"budget_cap_micro_usd": "budget", "expires_at": "last_day"}
 
@@ -58,6 +62,10 @@ class ContractForm(PlainForm):
         help_text=_lazy("It ends by itself when this day is over. Either side can end it before."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.key = self.data.get("key") or secrets.token_hex(16)
 
     def clean_budget(self) -> int:
         """Return millionths of a dollar."""

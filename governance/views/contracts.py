@@ -45,6 +45,7 @@ def contract_draft(request: HttpRequest) -> HttpResponse:
                 callee=selector.side_named(form.cleaned_data["callee"], "callee"),
                 terms=form.terms(),
                 person=person,
+                key=form.key,
             )
         except Refusal as refusal:
             form.take(refusal)

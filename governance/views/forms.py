@@ -79,7 +79,7 @@ class SuspendForm(PlainForm):
 
     reason = forms.CharField(
         label=_("Reason"),
-        help_text=_("Others read this on the agent's page and in the audit log."),
+        help_text=_("Others read this on its page and in the audit log."),
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
     )

@@ -4,10 +4,13 @@ Key = tuple[str, int]
 
 
 def key_of(place: str) -> Key:
-    """Return path and iteration; raises ValueError for what names no step."""
+    """Return path and iteration; raises ValueError for what names no step.
+
+    The path of an undo names a step that may have been done again itself: `undo/ship/turn#6#2`.
+    """
     block, slash, name = place.rpartition("/")
-    name, _, iteration = name.partition("#")
-    return f"{block}{slash}{name}", int(iteration or 0)
+    name, mark, iteration = name.rpartition("#") if "#" in name else (name, "", "")
+    return f"{block}{slash}{name}", int(iteration) if mark else 0
 
 
 def blocks_around(path: str) -> list[str]:

@@ -119,7 +119,12 @@ def _stuck(run: RunView) -> list[StepRow]:
 
 
 def _forkable(run: RunView, definition: Definition) -> list[str]:
-    """Return the steps of the file at which another run could begin: all before them passed."""
+    """Return the steps of the file at which another run could begin: all before them passed.
+
+    There is none in what another domain asked for: only that domain can ask again.
+    """
+    if run.contract_id:
+        return []
     states = {step.path: step.state for step in run.steps if "/" not in step.path}
     names: list[str] = []
     for plan in definition.steps:

@@ -67,11 +67,10 @@ def refuse(step: Step, code: str, detail: str, action: Action | None = None) -> 
         changes = {"conversation": {**told, "refused": refused}, **_NEW_TURN}
         steps.queue_again(step, ENGINE, "step.ready", changes)
         return
-    Step.objects.filter(pk=step.pk, epoch=step.epoch).update(action=None)
-    _write(step, {**told, "refused": 0})
     words = {"count": refused, "detail": detail}
     why = _("%(count)d calls of the agent were refused, the last one so: %(detail)s") % words
-    steps.escalate(step, "too_many_refusals", why)
+    afresh = {**told, "refused": 0}
+    steps.escalate(step, "too_many_refusals", why, action=None, conversation=afresh)
 
 
 def turn_again(step: Step, outcome: Mapping[str, Any]) -> None:

@@ -135,7 +135,8 @@ def _scopes(definition: Definition, agents: Mapping[str, Agent]) -> Found:
 def _undo_gates(workflow: Workflow, plans: Sequence[StepPlan]) -> Found:
     """Say of a gate for an undo that policy would deny what it agrees to."""
     for step in plans:
-        if step.guard.undo_gate and not bundles.names(domain=workflow.domain, action=undo.SLUG):
+        is_gated = bool(step.guard.undo_gate)
+        if is_gated and not bundles.may_permit(domain=workflow.domain, action=undo.SLUG):
             detail = _("Step %(step)s: no policy permits %(action)s, so nothing could be undone.")
             yield ("steps",), detail % {"step": step.id, "action": undo.SLUG}
         yield from _undo_gates(workflow, step.steps)

@@ -239,9 +239,10 @@ def fail(step: Step, code: str, detail: str, actor: Actor = ENGINE) -> None:
     _end(step, StepState.FAILED, code, detail, actor)
 
 
-def escalate(step: Step, code: str, detail: str) -> None:
-    """Stop trying and leave the step to a person."""
-    _move(step, StepState.ESCALATED, error_code=code, error_detail=detail, **_LET_GO)
+def escalate(step: Step, code: str, detail: str, **changes: Any) -> None:
+    """Stop trying and leave the step to a person, with what else changes about it."""
+    changes |= {"error_code": code, "error_detail": detail}
+    _move(step, StepState.ESCALATED, **changes, **_LET_GO)
     tell_step(step, "step.escalated", ENGINE, code=code, detail=detail)
 
 

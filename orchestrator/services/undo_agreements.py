@@ -1,8 +1,9 @@
 """Whether an undo has to be agreed to, and what becomes of the agreement (engine.md 5.7).
 
 Whoever approved an effect has approved its undo, which they were shown with it. Beyond that the
-file may name a gate for the undo, and once a policy names the action `effect.undo` it judges the
-undo of every tool of high risk. Both take the one road every action takes.
+file may name a gate for the undo, and once a policy names the action `effect.undo`, or permits
+every action, the undo of every tool of high risk is judged. Both take the one road every action
+takes.
 """
 
 from django.utils.translation import gettext as _
@@ -27,7 +28,7 @@ def is_needed(step: Step, effect: Effect) -> bool:
     if guards.demands_of_undo(definition, effect.action.step_path):
         return True
     is_risky = effect.action.tool.risk in RISKY
-    return is_risky and bundles.names(domain=step.run.domain, action=SLUG)
+    return is_risky and bundles.are_about(domain=step.run.domain, action=SLUG)
 
 
 def prepared(step: Step, effect: Effect) -> Prepared:

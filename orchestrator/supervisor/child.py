@@ -15,6 +15,8 @@ from orchestrator.supervisor import forking
 
 ROOT = Path(__file__).resolve().parents[2]
 PARENT_DEATH = Path(__file__).with_name("parent_death.py")
+# What a child that takes messages writes once it does.
+READY = "ready."
 CRASHES_ALLOWED = 5
 CRASH_WINDOW_SECONDS = 60
 

@@ -5,9 +5,8 @@ import selectors
 import time
 from collections.abc import Callable
 
-from orchestrator.supervisor.child import Child, Plan
+from orchestrator.supervisor.child import READY, Child, Plan
 from orchestrator.supervisor.output import Output
-from orchestrator.supervisor.plans import READY
 
 GRACE_SECONDS = 15
 CHUNK = 65536

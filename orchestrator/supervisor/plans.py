@@ -13,8 +13,6 @@ from orchestrator.supervisor.valkey import Valkey
 
 # The web stops asking first, then the workers finish, then broker and database may go.
 ASKING, WORKING, SERVING = range(3)
-# What a worker writes once it takes messages.
-READY = "ready."
 WORKERS = {"control": "control", "work": "agents,effects"}
 # macOS: forked workers may neither touch Objective-C nor look up proxies.
 FORK_SAFE = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES", "no_proxy": "*"}

@@ -8,7 +8,7 @@ from celery.apps.worker import Worker
 from celery.signals import worker_ready
 
 from orchestrator.celery import app
-from orchestrator.supervisor.plans import READY
+from orchestrator.supervisor.child import READY
 
 PROCESSES = 2
 

@@ -60,13 +60,13 @@ def workflow_advice(request: HttpRequest) -> HttpResponse:
 
 
 def _field(question: Question) -> forms.Field:
-    choices = [("", _("Choose one")), *((c.value, _(c.label)) for c in question.choices)]
+    # Every answer can be read without opening anything: comparing them is what the page is for.
     return forms.ChoiceField(
         label=_(question.text),
         help_text=_(question.hint),
-        choices=choices,
+        choices=[(choice.value, _(choice.label)) for choice in question.choices],
         required=False,
-        widget=forms.Select(attrs={"class": "input"}),
+        widget=forms.RadioSelect,
     )
 
 

@@ -1,11 +1,10 @@
-// Lets the open bars of a run's lanes grow and its counters tick between two fragments, keeps open
-// what the reader opened when a fragment comes in, and reads out what has changed.
+// Lets the open bars of a run's lanes grow and its counters tick between two fragments, and reads
+// out what has changed.
 import { announce } from "./announce.js";
 
 const EDGE = 97;
 const SELDOM = 5000;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const folds = new Map();
 const isPlace = /^[\d.]+%$/;
 let lanes = [];
 let since = performance.now();
@@ -65,19 +64,6 @@ function tick() {
   }
 }
 
-// A fragment brings its folds as the server thinks best; what the reader chose wins.
-document.addEventListener("click", ({ target }) => {
-  const fold = target.closest("summary")?.parentElement;
-  if (fold?.id) folds.set(fold.id, !fold.open);
-});
-
-function restoreFolds() {
-  for (const [id, open] of folds) {
-    const fold = document.getElementById(id);
-    if (fold) fold.open = open;
-  }
-}
-
 function begin() {
   const idle = !lanes.length;
   since = performance.now();
@@ -89,7 +75,6 @@ function begin() {
 document.addEventListener("live:swapped", () => {
   const before = news;
   begin();
-  restoreFolds();
   if (news && news !== before) announce(news);
 });
 

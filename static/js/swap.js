@@ -1,7 +1,24 @@
 // Replaces the content of an element by a newer one, and leaves alone what the reader is doing:
-// the focus, the caret, what was typed, how far things are scrolled, where the page stands.
+// what was opened, what was typed, the focus, the caret, how far things are scrolled, where the
+// page stands.
 
 const FIELDS = "input, textarea, select";
+const folds = new Map();
+
+// Newer content brings its folds as the server thinks best; what the reader chose wins.
+document.addEventListener("click", ({ target }) => {
+  const fold = target.closest("summary")?.parentElement;
+  if (fold?.id) folds.set(fold.id, !fold.open);
+});
+
+function keepFolds(root) {
+  return () => {
+    for (const [id, open] of folds) {
+      const fold = root.querySelector(`#${CSS.escape(id)}`);
+      if (fold) fold.open = open;
+    }
+  };
+}
 
 const pathOf = (node, root) => {
   const path = [];
@@ -81,7 +98,8 @@ function keepPlace(root) {
 }
 
 export function swap(root, content) {
-  const keepers = [keepTyped, keepFocus, keepScroll, keepPlace].map((keep) => keep(root));
+  // Nothing within a closed fold can have the focus, so folds come first.
+  const keepers = [keepFolds, keepTyped, keepFocus, keepScroll, keepPlace].map((keep) => keep(root));
   root.replaceChildren(content);
   window.htmx?.process(root);
   for (const restore of keepers) restore();

@@ -19,6 +19,7 @@ SETTLED = """async () => {
   for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
   await Promise.allSettled(document.getAnimations().map((one) => one.finished));
 }"""
+UNFOLDED = "document.querySelectorAll('main details').forEach((one) => { one.open = true; })"
 STRANGERS = {"signin": "/signin/", "closed-link": "/enrol/nothing/", "unknown": "/nowhere/"}
 LISTS = {
     "inbox": "/",
@@ -32,9 +33,10 @@ LISTS = {
     "agents-none": "/agents/?lifecycle=retired",
     "agent-register": "/agents/register/",
     "budgets": "/budgets/",
-    "contracts-none": "/contracts/",
+    "contracts": "/contracts/",
     "contract-draft": "/contracts/new/",
     "audit": "/audit/",
+    "audit-narrowed": "/audit/?since=2026-01-01",
     "notices": "/notices/",
     "settings": "/settings/",
     "styleguide": "/styleguide/",
@@ -46,12 +48,15 @@ DETAILS = {
     "gate-split": ("/", r"/gates/[0-9a-f-]+/", "?diff=split"),
     "gate-decided": ("/history/", r"/gates/[0-9a-f-]+/", ""),
     "run-waiting": ("/runs/?state=waiting", r"/runs/[0-9a-f-]+/", ""),
+    "run-escalated": ("/runs/?state=escalated", r"/runs/[0-9a-f-]+/", ""),
     "run-over": ("/runs/?state=rejected", r"/runs/[0-9a-f-]+/", ""),
     "workflow": ("/workflows/", r"/workflows/[0-9a-f-]+/", ""),
     "workflow-start": ("/workflows/", r"/workflows/[0-9a-f-]+/start/", ""),
     "agent": ("/agents/", r"/agents/[0-9a-f-]+/", ""),
     "agent-suspend": ("/agents/", r"/agents/[0-9a-f-]+/", "suspend/"),
     "agent-limit": ("/agents/", r"/agents/[0-9a-f-]+/", "limit/"),
+    "contract": ("/contracts/", r"/contracts/[0-9a-f-]+/", ""),
+    "contract-revoke": ("/contracts/", r"/contracts/[0-9a-f-]+/", "revoke/"),
     "event": ("/audit/", r"/audit/[0-9]+/", ""),
 }
 
@@ -67,6 +72,8 @@ def desk(company: Company, chromium: Browser) -> Iterator[BrowserContext]:
         expect(page.get_by_text("You rejected this.")).to_be_visible()
         page.close()
         company.backstage.call(stage.budget, "Grace")
+        company.backstage.call(stage.contract, "Grace")
+        company.backstage.call(stage.escalated)
         yield context
 
 
@@ -119,6 +126,7 @@ def test_a_page_behind_a_list_suits_everybody(tab: Page, name: str) -> None:
     hrefs = tab.locator("main a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
     found = next(href for href in hrefs if re.fullmatch(pattern, str(href)))
     tab.goto(f"{found}{more}")
+    tab.evaluate(UNFOLDED)
     look_at(tab)
 
 

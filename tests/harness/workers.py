@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.supervisor.plans import READY, WORKERS
+from orchestrator.supervisor.child import READY
+from orchestrator.supervisor.plans import WORKERS
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180

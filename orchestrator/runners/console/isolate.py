@@ -12,10 +12,9 @@ from orchestrator.runners.console.tool import (
     PATH,
     ConsoleTool,
     draft,
-    effects,
-    facts,
     service_facts,
 )
+from orchestrator.runners.faults import as_effects, as_facts
 from orchestrator.runners.git.turn import turn
 
 SLUG = "service.isolate"
@@ -44,14 +43,14 @@ class Isolate(ConsoleTool):
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Ask the service how it is."""
-        with facts():
+        with as_facts():
             service = self.service(arguments)
             isolated = service.is_isolated()
         return service_facts(service, "isolated", isolated)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say which service would turn everybody away."""
-        with facts():
+        with as_facts():
             name = self.service(arguments).name
         return _("Isolate %(service)s: it turns everybody away") % {"service": name}
 
@@ -76,7 +75,7 @@ class Isolate(ConsoleTool):
         fence: int,
     ) -> Mapping[str, Any]:
         """Command it, once by the key."""
-        with effects():
+        with as_effects():
             service = self.service(arguments)
             with turn(service.path, effect_key, fence):
                 return service.command(effect_key, {"command": "isolate", "on": True})
@@ -85,7 +84,7 @@ class Isolate(ConsoleTool):
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
         """Ask the service whether it has carried the command out."""
-        with effects():
+        with as_effects():
             return self.service(arguments).outcome(effect_key)
 
     def compensate(
@@ -98,7 +97,7 @@ class Isolate(ConsoleTool):
     ) -> Mapping[str, Any]:
         """Let everybody in again."""
         key = f"{effect_key}undo"
-        with effects():
+        with as_effects():
             service = self.service(arguments)
             with turn(service.path, key, fence):
                 return service.command(key, {"command": "isolate", "on": False})

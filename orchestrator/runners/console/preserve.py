@@ -15,11 +15,9 @@ from orchestrator.runners.console.tool import (
     PATH,
     LastingTool,
     draft,
-    effects,
-    facts,
     service_facts,
 )
-from orchestrator.runners.git.command import RepositoryError
+from orchestrator.runners.faults import PlaceError, as_effects, as_facts
 
 SLUG = "evidence.preserve"
 NAME = "Preserve evidence"
@@ -58,14 +56,14 @@ class Preserve(LastingTool):
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Hash the log as far as it is to be kept."""
-        with facts():
+        with as_facts():
             service = self.service(arguments)
             digest = service.log_digest(arguments["size"])
         return service_facts(service, "digest", digest)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say how much of which log would be kept, under which digest."""
-        with facts():
+        with as_facts():
             name = self.service(arguments).name
         words = {"size": arguments["size"], "service": name, "digest": pins["digest"][:12]}
         return _("Keep %(size)s bytes of the log of %(service)s as %(digest)s…") % words
@@ -85,10 +83,10 @@ class Preserve(LastingTool):
         fence: int,
     ) -> Mapping[str, Any]:
         """Write the file that is named by its digest; one that is there already is the same."""
-        with effects():
+        with as_effects():
             data = self.service(arguments).log(arguments["size"])
             if hashlib.sha256(data).hexdigest() != pins["digest"]:
-                raise RepositoryError("The log is not what it was: somebody changed it.")
+                raise PlaceError("The log is not what it was: somebody changed it.")
             place = self._kept(pins["digest"], data)
         return {"evidence": str(place), "sha256": pins["digest"], "bytes": len(data)}
 

@@ -13,10 +13,9 @@ from orchestrator.runners.console.tool import (
     PATH,
     LastingTool,
     draft,
-    effects,
-    facts,
     service_facts,
 )
+from orchestrator.runners.faults import as_effects, as_facts
 from orchestrator.runners.git.turn import turn
 
 SLUG = "credential.rotate"
@@ -49,14 +48,14 @@ class Rotate(LastingTool):
 
     def collect(self, arguments: Mapping[str, Any]) -> Facts:
         """Ask the service which credential the account has."""
-        with facts():
+        with as_facts():
             service = self.service(arguments)
             fingerprint = service.fingerprint(arguments["account"])
         return service_facts(service, "fingerprint", fingerprint)
 
     def sentence(self, arguments: Mapping[str, Any], pins: Mapping[str, str]) -> str:
         """Say whose credential would end."""
-        with facts():
+        with as_facts():
             name = self.service(arguments).name
         words = {"account": arguments["account"], "service": name}
         return _("Rotate the credential of “%(account)s” at %(service)s") % words
@@ -82,7 +81,7 @@ class Rotate(LastingTool):
             "account": arguments["account"],
             "expected": pins["fingerprint"],
         }
-        with effects():
+        with as_effects():
             service = self.service(arguments)
             with turn(service.path, effect_key, fence):
                 done = service.command(effect_key, command)
@@ -94,6 +93,6 @@ class Rotate(LastingTool):
         self, arguments: Mapping[str, Any], pins: Mapping[str, str], *, effect_key: str
     ) -> Mapping[str, Any] | None:
         """Ask the service whether it has carried the command out."""
-        with effects():
+        with as_effects():
             done = self.service(arguments).outcome(effect_key)
         return None if done is None or "refused" in done else done

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.runners import roots
-from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
+from orchestrator.runners.faults import PlaceError, UnansweredError
 
 ACCOUNT = "^[a-z][a-z0-9_-]{0,40}$"
 LIMIT = 262_144
@@ -38,27 +38,27 @@ class Service:
         return self._state().get("isolated") is True
 
     def fingerprint(self, account: str) -> str:
-        """Return the fingerprint of an account's credential; raises RepositoryError."""
+        """Return the fingerprint of an account's credential; raises PlaceError."""
         accounts = self._state().get("accounts", {})
         if not re.fullmatch(ACCOUNT, account) or account not in accounts:
-            raise RepositoryError(f"{self.name} has no account {account[:60]!r}.")
+            raise PlaceError(f"{self.name} has no account {account[:60]!r}.")
         return str(accounts[account])
 
     def log_digest(self, size: int) -> str:
-        """Return SHA-256 of the first `size` bytes of the log; raises RepositoryError."""
+        """Return SHA-256 of the first `size` bytes of the log; raises PlaceError."""
         return hashlib.sha256(self.log(size)).hexdigest()
 
     def log(self, size: int) -> bytes:
-        """Return the first `size` bytes of the log; raises RepositoryError when it has fewer."""
+        """Return the first `size` bytes of the log; raises PlaceError when it has fewer."""
         data = roots.read(self.path / "access.log", min(size, LOG_LIMIT))
         if len(data) != size:
-            raise RepositoryError(f"The log of {self.name} does not hold {size} bytes.")
+            raise PlaceError(f"The log of {self.name} does not hold {size} bytes.")
         return data
 
     def command(self, key: str, command: Mapping[str, Any]) -> Mapping[str, Any]:
         """Have the service do something once, and return what came of it.
 
-        Raises GitInterruptedError when it does not answer: whether it will is not known.
+        Raises UnansweredError when it does not answer: whether it will is not known.
         """
         if (done := self.applied(key)) is not None:
             return done
@@ -79,7 +79,7 @@ class Service:
         deadline = time.monotonic() + WAIT_SECONDS
         while (done := self.applied(key)) is None:
             if time.monotonic() > deadline:
-                raise GitInterruptedError(f"{self.name} did not answer in {WAIT_SECONDS:.0f} s.")
+                raise UnansweredError(f"{self.name} did not answer in {WAIT_SECONDS:.0f} s.")
             time.sleep(PAUSE_SECONDS)
         return done
 
@@ -97,20 +97,20 @@ def open_service(path: str, allowed: Sequence[Path]) -> Service:
     place = roots.inside(path, allowed, "COUNTERSIGN_SERVICE_ROOTS")
     name = _object(place / "service.json").get("name")
     if not isinstance(name, str) or not name:
-        raise RepositoryError(f"{place / 'service.json'} does not name a service.")
+        raise PlaceError(f"{place / 'service.json'} does not name a service.")
     return Service(place, name)
 
 
 def _object(file: Path) -> Mapping[str, Any]:
     text = roots.read(file, LIMIT + 1)
     if len(text) > LIMIT:
-        raise RepositoryError(f"{file} is larger than {LIMIT} bytes.")
+        raise PlaceError(f"{file} is larger than {LIMIT} bytes.")
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise RepositoryError(f"{file} cannot be read: {error}") from error
+        raise PlaceError(f"{file} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise RepositoryError(f"{file} holds no JSON object.")
+        raise PlaceError(f"{file} holds no JSON object.")
     return value
 
 
@@ -123,5 +123,5 @@ def _write(file: Path, value: Mapping[str, Any]) -> None:
 
 def _plain(key: str) -> str:
     if not key.isalnum():
-        raise RepositoryError(f"{key!r} is not the key of an effect.")
+        raise PlaceError(f"{key!r} is not the key of an effect.")
     return key

@@ -1,7 +1,6 @@
 """What the tools of a console have in common: one service, one command, done once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,13 +8,10 @@ from django.utils.functional import Promise
 
 from governance.adapters import (
     EffectRefusedError,
-    EffectUnknownError,
     ExhibitDraft,
     Facts,
-    FactUnavailableError,
 )
 from orchestrator.runners.console.service import Service, open_service
-from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
 
 PATH: Mapping[str, Any] = {
     "type": "string",
@@ -32,7 +28,7 @@ class ConsoleTool:
         self.roots = tuple(map(Path, roots))
 
     def service(self, arguments: Mapping[str, Any]) -> Service:
-        """Return the service; raises RepositoryError."""
+        """Return the service; raises PlaceError."""
         return open_service(arguments["service"], self.roots)
 
     def delta(
@@ -84,23 +80,3 @@ def service_facts(service: Service, pinned: str, seen: Any) -> Facts:
 def draft(name: str, content: Mapping[str, Any]) -> ExhibitDraft:
     """Return something to show people that was computed here."""
     return ExhibitDraft(name=name, kind="data", content=content, trust="tool", subject="")
-
-
-@contextmanager
-def facts() -> Iterator[None]:
-    """Deny where the service cannot be asked."""
-    try:
-        yield
-    except (RepositoryError, OSError) as error:
-        raise FactUnavailableError(str(error)) from error
-
-
-@contextmanager
-def effects() -> Iterator[None]:
-    """Tell an effect that certainly did not happen from one of which nobody knows."""
-    try:
-        yield
-    except GitInterruptedError as error:
-        raise EffectUnknownError(str(error)) from error
-    except RepositoryError as error:
-        raise EffectRefusedError(str(error)) from error

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from governance.adapters import Facts
+from orchestrator.runners.faults import as_effects
 from orchestrator.runners.git import merging
-from orchestrator.runners.git.faults import as_effects
 from orchestrator.runners.git.movement import Movement
 from orchestrator.runners.git.repository import Repository, open_repository
 from orchestrator.runners.git.reverting import reverted

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from orchestrator.runners.faults import PlaceError, UnansweredError
 from orchestrator.runners.git.bounded import Completed, RanTooLongError, run_bounded
 
 SECONDS = 60.0
@@ -50,11 +51,11 @@ IDENTITY = {
 }
 
 
-class RepositoryError(Exception):
+class RepositoryError(PlaceError):
     """The repository cannot be used as asked; the message is a sentence for a person."""
 
 
-class GitInterruptedError(RepositoryError):
+class GitInterruptedError(RepositoryError, UnansweredError):
     """git was stopped before it could say how it ended, so what it did is not known."""
 
 

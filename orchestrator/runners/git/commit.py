@@ -7,12 +7,12 @@ from django.utils.translation import gettext_lazy
 
 from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
+from orchestrator.runners.faults import as_effects, as_facts
 from orchestrator.runners.git import merging, rules
 from orchestrator.runners.git.branch import BranchTool, branch_facts, commit_of
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import difference
 from orchestrator.runners.git.edits import edited_tree, touches_tests
-from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.movement import Movement
 from orchestrator.runners.git.repository import object_id
 

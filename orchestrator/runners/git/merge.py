@@ -7,11 +7,11 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from governance.adapters import ExhibitDraft, Facts, Words
+from orchestrator.runners.faults import as_effects, as_facts
 from orchestrator.runners.git import history, merging, rules
 from orchestrator.runners.git.branch import BranchTool, branch_facts, commit_of
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import count_files, difference
-from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.movement import Movement
 from orchestrator.runners.git.repository import Repository, commit_in, object_id
 from orchestrator.runners.git.view import View

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orchestrator.runners.faults import PlaceError, UnansweredError
 from orchestrator.runners.git.bounded import kept_open
-from orchestrator.runners.git.command import GitInterruptedError, RepositoryError
 
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
@@ -32,7 +32,7 @@ def turn(
 ) -> Iterator[None]:
     """Hold the folder; with an `effect_key`, only if no later fence has held it for that.
 
-    Raises GitInterruptedError when another process holds it for longer than `wait` seconds: what
+    Raises UnansweredError when another process holds it for longer than `wait` seconds: what
     that one does is not known yet.
     """
     with _opened(folder) as descriptor:
@@ -48,7 +48,7 @@ def _opened(folder: Path | str, within: int | None = None) -> Iterator[int]:
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
     except OSError as error:
-        raise RepositoryError(f"{folder} is no folder of its own: {error.strerror}.") from error
+        raise PlaceError(f"{folder} is no folder of its own: {error.strerror}.") from error
     try:
         yield descriptor
     finally:
@@ -61,9 +61,7 @@ def _lock(descriptor: int, folder: Path, deadline: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise GitInterruptedError(
-                    f"Another process is still working on {folder}."
-                ) from None
+                raise UnansweredError(f"Another process is still working on {folder}.") from None
             time.sleep(PAUSE_SECONDS)
         else:
             return
@@ -71,18 +69,18 @@ def _lock(descriptor: int, folder: Path, deadline: float) -> None:
 
 def _pass_fence(folder: int, effect_key: str, fence: int) -> None:
     if not effect_key.isalnum():
-        raise RepositoryError(f"{effect_key!r} is not the key of an effect.")
+        raise PlaceError(f"{effect_key!r} is not the key of an effect.")
     with suppress(FileExistsError):
         os.mkdir(FENCES, dir_fd=folder)
     with _opened(FENCES, folder) as fences:
         highest = _highest(fences, effect_key)
         if fence < highest:
-            raise RepositoryError(f"Try {fence} of this effect was replaced by try {highest}.")
+            raise PlaceError(f"Try {fence} of this effect was replaced by try {highest}.")
         try:
             _write(fences, effect_key, fence)
             _forget_old(fences)
         except OSError as error:
-            raise RepositoryError(f"{FENCES} cannot be written: {error.strerror}.") from error
+            raise PlaceError(f"{FENCES} cannot be written: {error.strerror}.") from error
 
 
 def _highest(fences: int, effect_key: str) -> int:
@@ -95,7 +93,7 @@ def _highest(fences: int, effect_key: str) -> int:
         return 0
     except (OSError, ValueError) as error:
         detail = f"{FENCES}/{effect_key} is no number, and whoever put it there removes it."
-        raise RepositoryError(detail) from error
+        raise PlaceError(detail) from error
 
 
 def _write(fences: int, effect_key: str, fence: int) -> None:

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from governance.adapters import ExhibitDraft, Facts, Words
 from governance.models import Reversibility, Risk
+from orchestrator.runners.faults import as_effects, as_facts
 from orchestrator.runners.git import history, merging
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.difference import difference
-from orchestrator.runners.git.faults import as_effects, as_facts
 from orchestrator.runners.git.repository import commit_in, open_repository
 from orchestrator.runners.git.turn import turn
 from orchestrator.runners.git.view import View

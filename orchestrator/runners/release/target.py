@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.runners import roots
-from orchestrator.runners.git.command import RepositoryError
+from orchestrator.runners.faults import PlaceError
 
 RULES, SIGNERS, RELEASES, CURRENT = "target.json", "allowed_signers", "releases", "current"
 ENVIRONMENTS = ("development", "staging", "production")
@@ -26,7 +26,7 @@ LIMIT = 262_144
 _KEY_LENGTH = 24
 
 
-class MovedError(RepositoryError):
+class MovedError(PlaceError):
     """The target's current release is another one, so certainly nothing was changed."""
 
 
@@ -64,7 +64,7 @@ class Target:
     def release(self, name: str) -> Release | None:
         """Return what is known of a release; None when it is not here.
 
-        Raises RepositoryError for a record that says nothing: what it replaced is not guessed.
+        Raises PlaceError for a record that says nothing: what it replaced is not guessed.
         """
         record = roots.within(self.path, RELEASES, f"{name}.json")
         if name == NONE or not record.is_file() or not (self.path / RELEASES / name).is_dir():
@@ -116,7 +116,7 @@ class Target:
             link.unlink()
             return
         if not (self.path / RELEASES / to).is_dir():
-            raise RepositoryError(f"The release {to} is not in {self.name} any more.")
+            raise PlaceError(f"The release {to} is not in {self.name} any more.")
         draft.unlink(missing_ok=True)
         draft.symlink_to(Path(RELEASES) / to)
         draft.replace(link)
@@ -135,7 +135,7 @@ class Target:
 def release_name(effect_key: str) -> str:
     """Return what the release of an effect is called; a repetition has the same name."""
     if not effect_key.isalnum():
-        raise RepositoryError(f"{effect_key!r} is not the key of an effect.")
+        raise PlaceError(f"{effect_key!r} is not the key of an effect.")
     return effect_key[:_KEY_LENGTH]
 
 
@@ -155,7 +155,7 @@ def _recorded(record: Path, name: str) -> Release:
         is_whole = False
     if not is_whole:
         remedy = "restore it, or remove the release's folder beside it to have it forgotten"
-        raise RepositoryError(f"{record} is no record of a release; {remedy}.")
+        raise PlaceError(f"{record} is no record of a release; {remedy}.")
     return release
 
 
@@ -167,7 +167,7 @@ def _environment(place: Path) -> str:
         environment = None
     if environment not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
-        raise RepositoryError(f"{place / RULES} has to name an environment of {known}.")
+        raise PlaceError(f"{place / RULES} has to name an environment of {known}.")
     return str(environment)
 
 
@@ -176,5 +176,5 @@ def _text(file: Path) -> str:
         return ""
     data = roots.read(file, LIMIT + 1)
     if len(data) > LIMIT:
-        raise RepositoryError(f"{file} is larger than {LIMIT} bytes.")
+        raise PlaceError(f"{file} is larger than {LIMIT} bytes.")
     return data.decode(errors="replace")

@@ -12,6 +12,7 @@ from governance.models import Contract, Person
 from governance.services import tokens
 from tests.factories import federation as make
 from tests.factories import governance
+from tests.factories.audit import recorded
 from tests.factories.federation import Alliance
 
 DRAFT: dict[str, Any] = {
@@ -48,6 +49,20 @@ def test_a_contract_is_drafted_and_signed_by_both_sides(ally: Alliance) -> None:
     assert (by_callee.json()["state"], by_callee.json()["is_whole"]) == ("active", True)
     rows = ute.get(reverse("api-contracts")).json()
     assert [row["name"] for row in rows] == ["next", make.NAME]
+
+
+def test_a_draft_with_the_same_key_is_one_draft_and_each_persons_own(ally: Alliance) -> None:
+    ute, una = (client_of(make.signatory(name, ally.home.domain)) for name in ("ute", "udo"))
+    body = {**DRAFT, "idempotency_key": "the-same-draft"}
+    first, again, other = (
+        client.post(reverse("api-contracts"), body, format="json") for client in (ute, ute, una)
+    )
+    assert first.json()["id"] == again.json()["id"] != other.json()["id"]
+    assert recorded(f"domain:{ally.callee.pk}").count("contract.drafted") == 3
+    dear = {**body, "budget_cap_micro_usd": 6_000_000}
+    refused = ute.post(reverse("api-contracts"), dear, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (409, "draft_key_taken")
+    assert Contract.objects.filter(name="next").count() == 2
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,10 @@ from governance.policy.bundle import PolicyError, compile_bundle, statement_line
 from governance.policy.obligations import Obligations
 from tests.governance.policy.world import BOUNDARY, GATE, PERMIT, SCHEMA
 
+ONE = '== Countersign::Action::"merge"'
+ANOTHER = PERMIT.replace("merge", "commit")
+EVERYTHING = '@id("b") @tier("boundary") @reason("r") forbid (principal, action, resource);'
+
 
 def problem_of(text: str, schema: str = SCHEMA) -> str:
     with pytest.raises(PolicyError) as caught:
@@ -67,6 +71,24 @@ def test_a_gate_that_names_nobody_asks_one_owner() -> None:
     bare = '@id("g") @tier("gate") @reason("r") forbid (principal, action, resource);'
     (policy,) = compile_bundle(bare, SCHEMA).policies.values()
     assert policy.meta.obligations == Obligations(seats=(("owner", 1),))
+
+
+@pytest.mark.parametrize(
+    ("policies", "known"),
+    [
+        (PERMIT, (True, True)),
+        (ANOTHER, (False, False)),
+        (PERMIT.replace(ONE, ""), (True, True)),
+        (PERMIT.replace(ONE, 'in [Countersign::Action::"merge"]'), (True, True)),
+        (ANOTHER + GATE, (True, False)),
+        (ANOTHER + EVERYTHING, (False, False)),
+    ],
+)
+def test_a_bundle_knows_of_what_it_names_and_of_everything_that_one_permit_takes_in(
+    policies: str, known: tuple[bool, bool]
+) -> None:
+    bundle = compile_bundle(policies, SCHEMA)
+    assert (bundle.is_about("merge"), bundle.may_permit("merge")) == known
 
 
 @pytest.mark.parametrize(

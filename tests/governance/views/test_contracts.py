@@ -79,6 +79,25 @@ def test_a_signatory_drafts_a_contract_with_the_form(ally: Alliance) -> None:
     assert made.expires_at.isoformat() == "2100-01-01T00:00:00+00:00"
 
 
+def test_a_form_that_is_sent_twice_drafts_once_and_leads_to_the_same_contract(
+    ally: Alliance,
+) -> None:
+    browser = signed_in(make.signatory("ute", ally.home.domain))
+    page = browser.get(reverse("contract-draft"))
+    key = page.context["form"].key
+    assert f'name="key" value="{key}"' in page.text
+    answers = [browser.post(reverse("contract-draft"), {**DRAFT, "key": key}) for _ in "ab"]
+    made = Contract.objects.get(name="ledgers-2027")
+    assert {answer["Location"] for answer in answers} == {reverse("contract", args=[made.pk])}
+    other = {**DRAFT, "key": key, "budget": "2"}
+    refused = browser.post(reverse("contract-draft"), other)
+    assert refused.status_code == 422
+    assert "already made another draft" in refused.text
+    assert Contract.objects.filter(name="ledgers-2027").count() == 1
+    browser.post(reverse("contract-draft"), {**other, "key": ""})
+    assert Contract.objects.filter(name="ledgers-2027").count() == 2
+
+
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [

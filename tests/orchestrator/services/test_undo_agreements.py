@@ -135,6 +135,17 @@ def test_an_undo_that_policy_allows_has_a_warrant_too(home: House) -> None:
     assert warrants.count() == 3
 
 
+def test_a_permit_of_every_action_has_undos_judged_as_one_that_names_them(home: House) -> None:
+    every = PERMIT.replace('action == Countersign::Action::"effect.undo"', "action")
+    run = failed(home, every, compensate={"gate": "back"}, **ACTS)
+    assert run.state == "compensating"
+    assert asked().action.envelope["arguments"]["step"] == "b"
+    run = decided(home, run, "approve")
+    assert (run.state, run.rollback) == ("failed", "complete")
+    warrants = Warrant.objects.filter(action__tool="effect.undo", state="claimed")
+    assert warrants.count() == 3
+
+
 def test_a_rejected_undo_stays_the_others_are_done_and_a_person_decides(
     home: House, tool: BrokenLedger
 ) -> None:

@@ -38,6 +38,15 @@ def test_the_callee_s_page_says_for_whom_and_under_what_and_links_no_run_that_is
     assert reverse("run", args=[run.pk]) not in text
 
 
+def test_the_callee_is_offered_no_fork_which_would_always_be_refused(
+    ally: Alliance, client: Client
+) -> None:
+    run = worked_off(started(ally))
+    assert 'id="do-fork"' not in page(client, ally.olga, child_of(run))
+    signatory = federation.signatory("ute", ally.home.domain)
+    assert 'id="do-fork"' in page(client, signatory, run)
+
+
 def test_the_caller_s_page_says_what_came_of_it_and_by_which_receipt(
     ally: Alliance, client: Client
 ) -> None:

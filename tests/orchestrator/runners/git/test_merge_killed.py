@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from governance.adapters import EffectRefusedError
-from orchestrator.runners.git.command import GitInterruptedError
+from orchestrator.runners.faults import UnansweredError
 from orchestrator.runners.git.merge import GitMerge
 from orchestrator.runners.git.repository import open_repository
 from orchestrator.runners.git.turn import turn
@@ -236,6 +236,6 @@ def test_a_repository_that_stays_busy_leaves_the_outcome_unknown(
 ) -> None:
     shop, arguments, pins = shop_at(tmp_path / "shop")
     busy = open_repository(str(shop), [Path("/")]).common_dir
-    with turn(busy), pytest.raises(GitInterruptedError), turn(busy, wait=0.2):
+    with turn(busy), pytest.raises(UnansweredError), turn(busy, wait=0.2):
         pass
     tool.perform(arguments, pins, effect_key=KEY, fence=1)

@@ -5,6 +5,7 @@ import pytest
 from django.conf import settings
 
 from orchestrator.demo.shop import NAME as DEMO
+from orchestrator.runners.faults import PlaceError
 from orchestrator.runners.git.command import RepositoryError
 from orchestrator.runners.git.repository import RefMovedError, object_id, open_repository
 from orchestrator.runners.reach import STAGES
@@ -12,7 +13,7 @@ from tests.factories.git import branch, commit, git, repository
 
 
 def refused(path: object, roots: tuple[Path, ...] = (Path("/"),)) -> str:
-    with pytest.raises(RepositoryError) as error:
+    with pytest.raises(PlaceError) as error:
         open_repository(str(path), roots)
     return str(error.value)
 

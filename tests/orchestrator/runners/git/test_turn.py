@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.runners.git.command import RepositoryError
+from orchestrator.runners.faults import PlaceError
 from orchestrator.runners.git.turn import FENCE_DAYS, FENCES, turn
 
 KEY = "a1" * 32
 
 
 def refused(folder: Path, fence: int = 1) -> str:
-    with pytest.raises(RepositoryError) as error, turn(folder, KEY, fence):
+    with pytest.raises(PlaceError) as error, turn(folder, KEY, fence):
         raise AssertionError("it was let in")
     return str(error.value)
 

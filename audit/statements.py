@@ -297,7 +297,9 @@ def _key(model: type[models.Model]) -> Any:
     return model._meta.pk
 
 
+@lru_cache(maxsize=1024)
 def _column(model: type[models.Model], name: str) -> str:
+    """Return a column's quoted name, which SQLite and PostgreSQL quote alike."""
     return str(_database().ops.quote_name(_field(model, name).column))
 
 

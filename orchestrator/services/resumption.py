@@ -31,9 +31,9 @@ def resume(*, gate_id: UUID) -> bool:
     with recording():
         run = runs.lock(gate.action.run_id)
         [now] = statements.found(Gate, {"pk": gate_id})
-        gate.state = now.state
-        step = _waiting_for(gate, run)
-        if step is None or not _moved(step, gate):
+        now.action = gate.action
+        step = _waiting_for(now, run)
+        if step is None or not _moved(step, now):
             return False
         runs.go_on(run)
     return True

@@ -153,7 +153,7 @@ def contract_for(person: Any, contract_id: uuid.UUID | str) -> ContractView:
         ended_at=contract.ended_at,
         is_whole=binding.is_whole(contract),
         may_suspend=contract.state == ContractState.ACTIVE and may_act,
-        may_resume=bool(contract.suspended_by and _may_sign(person, contract.suspended_by)),
+        may_resume=_may_resume(person, contract),
         may_revoke=_is_open(contract) and may_act,
         receipts=[_receipt(r, holder) for r in _recent(contract, holder)],
     )
@@ -184,6 +184,12 @@ def _both(contract: Contract) -> tuple[Domain, Domain]:
 
 def _may_sign(person: Any, domain: Domain) -> bool:
     return PERMISSION in people.permissions_for(person, domain)
+
+
+def _may_resume(person: Any, contract: Contract) -> bool:
+    # Who suspended a contract is kept when it ends so.
+    side, is_suspended = contract.suspended_by, contract.state == ContractState.SUSPENDED
+    return is_suspended and side is not None and _may_sign(person, side)
 
 
 def _is_open(contract: Contract) -> bool:

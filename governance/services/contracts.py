@@ -96,7 +96,7 @@ def sign(*, contract: Contract, domain: Domain, person: Person, shown: str) -> C
         actor = Actor.person(person.pk)
         _tell(contract, "contract.signed", actor, side=domain.slug, person=str(person))
         if contract.signatures.count() == len(("caller", "callee")):
-            _bind(contract, ContractState.DRAFT)
+            _bind(contract, Q(state=ContractState.DRAFT))
             _tell(contract, "contract.activated", actor)
     return _fresh(contract)
 
@@ -121,16 +121,18 @@ def suspend(*, contract: Contract, person: Person, reason: str) -> Contract:
 def resume(*, contract: Contract, person: Person) -> Contract:
     """Let a suspended contract bind again; only the side that suspended it may.
 
-    Raises Refusal when it is not suspended, or another one of its name binds by now.
+    Raises Refusal when it is not suspended, its time is over, or another one of its name binds.
     """
-    now = _fresh(contract)
-    if now.suspended_by is None:
+    side = _fresh(contract).suspended_by
+    if side is None:
         raise _not_open(contract)
-    people.require(person, now.suspended_by, PERMISSION)
+    people.require(person, side, PERMISSION)
+    # Meanwhile the other side may have suspended it instead, or its time may have ended.
+    still = Q(state=ContractState.SUSPENDED, suspended_by=side, expires_at__gt=Now())
     with recording():
-        _bind(contract, ContractState.SUSPENDED, suspended_by=None, suspended_reason="")
+        _bind(contract, still, suspended_by=None, suspended_reason="")
         actor = Actor.person(person.pk)
-        _tell(contract, "contract.resumed", actor, side=now.suspended_by.slug)
+        _tell(contract, "contract.resumed", actor, side=side.slug)
     return _fresh(contract)
 
 
@@ -238,10 +240,10 @@ def _refuse_second_signature(contract: Contract, domain: Domain, person: Person)
             raise Forbidden("signed_other_side", detail)
 
 
-def _bind(contract: Contract, source: ContractState, **changes: Any) -> None:
+def _bind(contract: Contract, still: Q, **changes: Any) -> None:
     try:
         with recording():
-            if not _move(contract, ContractState.ACTIVE, only=Q(state=source), **changes):
+            if not _move(contract, ContractState.ACTIVE, only=still, **changes):
                 raise _not_open(contract)
     except IntegrityError:
         detail = _("Another contract called %(name)s binds; revoke that one first.")
@@ -257,7 +259,7 @@ def _move(contract: Contract, to: ContractState, *, only: Q = _ANY, **changes: A
 def _not_open(contract: Contract) -> Refusal:
     now = _fresh(contract)
     words = {"name": now.name, "state": str(now.get_state_display()).lower()}
-    if now.state == ContractState.DRAFT and now.expires_at <= database_now():
+    if CONTRACT_TRANSITIONS[now.state] and now.expires_at <= database_now():
         words["state"] = str(ContractState.EXPIRED.label).lower()
     detail = _("Nothing was changed: contract %(name)s is %(state)s.") % words
     return Refusal("contract_closed", detail)

@@ -156,7 +156,7 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect, onward: str) ->
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
         return None
-    over = warrants.spent(warrant_id=effect.warrant_id)
+    over = warrants.spent(warrant_id=effect.warrant_id) or errands.why_unbound(step.run)
     if recovery == "resend":
         # Sending again is the only way to ask, and it may do what was not done yet.
         if not over:
@@ -177,7 +177,7 @@ def _recover_in_flight(claim: Claim, step: Step, effect: Effect, onward: str) ->
 def _begin_again(claim: Claim, step: Step, effect: Effect, over: str, onward: str) -> Claim | None:
     """Do what was not done so far, unless the run ends, or it might still be done by a late call.
 
-    `over` says why the warrant begins nothing any more; then it is asked for once more.
+    `over` says why nothing may begin under the warrant any more; then it is asked for once more.
     """
     if not refuses_late_calls(adapter_for(_action(step).tool_id)):
         late = _("It did not happen so far, but a call of the lost worker may still arrive.")

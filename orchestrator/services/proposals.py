@@ -69,6 +69,7 @@ def prepare_again(step: Step) -> Again:
     before = Action.objects.select_related(*around).get(pk=step.action_id)
     gate = Gate.objects.filter(action=before).first()
     with _refusals_fail():
+        errands.require(step.run)
         fresh = actions.prepare_again(action=before, delta=gate is not None)
     return Again(replace(fresh, index=index), before, gate)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -14,8 +15,9 @@ from audit.canonical import digest
 from audit.services.events import recording
 from governance.models import Contract, ContractSignature, DomainKey
 from governance.refusals import Forbidden, Invalid, Refusal
-from governance.selectors import binding
+from governance.selectors import binding, people
 from governance.selectors.clock import database_now
+from governance.selectors.contracts import contract_for
 from governance.services import contracts, domain_keys, domains
 from tests.factories import federation as make
 from tests.factories import governance
@@ -178,6 +180,46 @@ def test_only_a_binding_contract_is_suspended_and_only_a_suspended_one_resumed(
         with pytest.raises(Refusal):
             contracts.suspend(contract=ally.contract, person=person, reason=reason)
     assert binds(ally)
+
+
+def test_nobody_lifts_the_suspension_of_the_other_side_by_resuming_their_own_late(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ute = make.signatory("ute", ally.home.domain)
+    contracts.suspend(contract=ally.contract, person=ally.olga, reason="Odd bills.")
+    require = people.require
+
+    def slowly(*asked: Any) -> None:
+        monkeypatch.setattr(people, "require", require)
+        require(*asked)
+        contracts.resume(contract=ally.contract, person=ally.olga)
+        contracts.suspend(contract=ally.contract, person=ute, reason="Odd work.")
+
+    monkeypatch.setattr(people, "require", slowly)
+    with pytest.raises(Refusal) as no:
+        contracts.resume(contract=ally.contract, person=ally.olga)
+    assert no.value.code == "contract_closed"
+    ally.contract.refresh_from_db()
+    assert (ally.contract.state, ally.contract.suspended_by) == ("suspended", ally.home.domain)
+    assert recorded(f"domain:{ally.callee.pk}")[-1] == "contract.suspended"
+
+
+def test_a_suspended_contract_whose_time_is_over_is_not_resumed(ally: Alliance) -> None:
+    contracts.suspend(contract=ally.contract, person=ally.olga, reason="Odd bills.")
+    forged(ally.contract, expires_at=Now())
+    with pytest.raises(Refusal, match="expired"):
+        contracts.resume(contract=ally.contract, person=ally.olga)
+    assert recorded(f"domain:{ally.callee.pk}")[-1] == "contract.suspended"
+
+
+def test_nobody_is_offered_to_resume_a_contract_that_ended_while_it_was_suspended(
+    ally: Alliance,
+) -> None:
+    contracts.suspend(contract=ally.contract, person=ally.olga, reason="Odd bills.")
+    assert contract_for(ally.olga, ally.contract.pk).may_resume
+    contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
+    shown = contract_for(ally.olga, ally.contract.pk)
+    assert (shown.state, shown.may_resume, shown.may_revoke) == ("revoked", False, False)
 
 
 def test_a_suspended_contract_is_revoked_expires_and_does_not_bind_beside_its_namesake(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db.models.functions import Now
@@ -15,6 +16,7 @@ from orchestrator.federation.local import LocalTransport
 from orchestrator.models import Run, Step
 from orchestrator.services import (
     budgeting,
+    execution,
     handing_over,
     resumption,
 )
@@ -33,6 +35,12 @@ from tests.orchestrator.federating import (
     replays,
     started,
     worked_off,
+)
+from tests.orchestrator.services.executing import (
+    Tool,
+    WorkerDiedError,
+    lose_worker,
+    put_in_place,
 )
 from tests.orchestrator.services.proposing import append
 from tests.orchestrator.services.spenders import may
@@ -80,6 +88,10 @@ def revoked(ally: Alliance) -> None:
     contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
 
 
+def suspended(ally: Alliance) -> None:
+    contracts.suspend(contract=ally.contract, person=ally.olga, reason="Odd bills.")
+
+
 def expired(ally: Alliance) -> None:
     Contract.objects.filter(pk=ally.contract.pk).update(expires_at=Now())
 
@@ -99,7 +111,7 @@ def widened(ally: Alliance) -> None:
     bob.grants.create(scope="merge:repo/*", granted_by=ally.olga)
 
 
-ENDS = [revoked, expired, forged, exceeded, widened]
+ENDS = [revoked, suspended, expired, forged, exceeded, widened]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -119,7 +131,7 @@ def test_a_contract_that_binds_no_more_fails_the_step_before_anything_happens_el
     assert replays(run)
 
 
-@pytest.mark.parametrize("end", [revoked, expired, forged])
+@pytest.mark.parametrize("end", [revoked, suspended, expired, forged])
 def test_an_answer_is_not_taken_over_once_the_contract_binds_no_more(
     ally: Alliance, end: Callable[[Alliance], None]
 ) -> None:
@@ -194,6 +206,32 @@ def test_a_contract_revoked_while_people_decide_stops_the_effect(ally: Alliance)
     assert not Effect.objects.exists()
     worked_off(run)
     assert (run.state, step_of(run, "second").error_code) == ("failed", "contract")
+
+
+@pytest.mark.parametrize("effect_class", ["probe", "natural"])
+def test_what_a_lost_worker_had_not_begun_is_not_begun_under_a_suspended_contract(
+    ally: Alliance, monkeypatch: pytest.MonkeyPatch, effect_class: str
+) -> None:
+    tool = put_in_place(Tool(effect_class=effect_class), monkeypatch)
+    agents(ally, proposals=[append(ally.home.open)])
+    run = started(ally)
+    make.drive(run, "first")
+    child = child_of(run)
+    make.drive(child, "turn")
+    with monkeypatch.context() as patch:
+        patch.setattr(Tool, "perform", Mock(side_effect=WorkerDiedError))
+        with pytest.raises(WorkerDiedError):
+            execution.execute(step_id=step_of(child, "turn").pk, worker="effects:1")
+    suspended(ally)
+    lose_worker()
+    make.work(child)
+    turn = step_of(child, "turn")
+    assert (tool.calls, lines_in(ally.home.open)) == (0, 0)
+    if effect_class == "probe":
+        assert (turn.state, turn.error_code) == ("failed", "contract")
+    else:
+        assert (turn.state, turn.error_code) == ("escalated", "ambiguous_effect")
+    assert Effect.objects.get().state == ("failed" if effect_class == "probe" else "unknown")
 
 
 def test_what_an_errand_costs_counts_against_the_contract_until_it_is_used_up(

@@ -9,7 +9,7 @@ rows that are equal to what is named, and leaves to them what it cannot say itse
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -170,6 +170,16 @@ def now() -> str:
     return _now(_database().vendor)
 
 
+def moment() -> datetime:
+    """Return what the database's own clock says now."""
+    db = _database()
+    with _cursor(db) as cursor:
+        cursor.execute(f"SELECT {now()}", [])
+        (said,) = cursor.fetchone()
+    # SQLite has no type for it and says it in text, in UTC.
+    return said if isinstance(said, datetime) else datetime.fromisoformat(said).replace(tzinfo=UTC)
+
+
 def _database() -> BaseDatabaseWrapper:
     """Return this thread's connection itself: asking its proxy again and again takes long."""
     return connections[DEFAULT_DB_ALIAS]
@@ -287,7 +297,9 @@ def _key(model: type[models.Model]) -> Any:
     return model._meta.pk
 
 
+@lru_cache(maxsize=1024)
 def _column(model: type[models.Model], name: str) -> str:
+    """Return a column's quoted name, which SQLite and PostgreSQL quote alike."""
     return str(_database().ops.quote_name(_field(model, name).column))
 
 

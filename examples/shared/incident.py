@@ -15,7 +15,7 @@ from pathlib import Path
 from staging import asked_for
 
 MINUTES = 30
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 USUAL, STRANGE = ("127.0.0.2", "127.0.0.3"), "127.0.0.9"
 # macOS has no other addresses of loopback unless somebody adds them.
 HAS_MANY = sys.platform == "linux"
@@ -73,7 +73,7 @@ def started(console: Path, clients: Path) -> int:
 def ask(port: int, clients: Path, account: str, path: str, source: str) -> int:
     """Ask the service as a client does, and return the status of its answer."""
     where = (source, 0) if HAS_MANY else None
-    connection = http.client.HTTPConnection("127.0.0.1", port, 10, source_address=where)
+    connection = http.client.HTTPConnection("127.0.0.1", port, 60, source_address=where)
     headers = {"X-Account": account, "X-Credential": (clients / f"{account}.key").read_text()}
     try:
         connection.request("GET", path, headers=headers)

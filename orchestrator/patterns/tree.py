@@ -108,11 +108,25 @@ class _Block:
             return Placing(self.node, self.assign)
         return pattern_named(self.node.pattern)
 
+    def child(self, path: str) -> Branch:
+        """Return a child as the file declares it; that of a talk or a tender is not declared."""
+        if self.node.pattern == "concurrent":
+            found = self.branches.get(path)
+        else:
+            found = next((Branch(path, s) for s in self.node.plan if s.path == path), None)
+        return found or Branch(path, PlannedStep(path))
+
+    @property
+    def order(self) -> Mapping[str, int]:
+        """Return the places of the declared children."""
+        paths = [step.path for step in self.node.plan]
+        if self.node.pattern == "concurrent":
+            paths = list(self.branches)
+        return {path: place for place, path in enumerate(paths)}
+
     @cached_property
-    def declared(self) -> dict[str, Branch]:
-        """Return the children the file declares, in order. Those of a talk are not declared."""
-        if self.node.pattern != "concurrent":
-            return {step.path: Branch(step.path, step) for step in self.node.plan}
+    def branches(self) -> Mapping[str, Branch]:
+        """Return what a fan expands to; nothing if it cannot."""
         try:
             branches = branches_of(self.node.plan, self.node.options, self.scope)
         except ExpansionError:
@@ -151,7 +165,7 @@ def _decided(board: Board, block: _Block) -> Wait | Finish:
 def _decide_inner_blocks(board: Board, block: _Block) -> None:
     inner = [child for child in board.children(block.path) if child.kind == "block"]
     if inner:
-        places = {path: place for place, path in enumerate(block.declared)}
+        places = block.order
         for child in sorted(inner, key=lambda child: _place_of(child, places)):
             _decide_inner_block(board, block, child)
 
@@ -178,7 +192,7 @@ def _decide_inner_block(board: Board, outer: _Block, child: PastStep) -> None:
 def _inner(board: Board, outer: _Block, child: PastStep) -> _Block:
     """Return the block that a child is, declared in the file or a step that is being placed."""
     path = joined(outer.path, inside(child.path, child.iteration))
-    branch = outer.declared.get(child.path) or Branch(child.path, PlannedStep(child.path))
+    branch = outer.child(child.path)
     node = branch.step if branch.step.pattern else _to_place(path, child.agent, child.task)
     scope = outer.seen_by(branch, board)
     return replace(outer, node=node, path=path, scope=scope)
@@ -206,7 +220,7 @@ def _as_declared(step: PlannedStep, move: Wait | Finish) -> Wait | Finish:
 
 def _start(board: Board, block: _Block, ask: Ask) -> None:
     """Start a child, or skip it; one whose condition is unclear needs a person."""
-    branch = block.declared.get(ask.path) or Branch(ask.path, PlannedStep(ask.path))
+    branch = block.child(ask.path)
     ask = _told(ask, {**block.scope, **branch.given})
     named = next(iter(ask.candidates), "")
     ask = replace(ask, agent=ask.agent or branch.step.agent or named)
@@ -216,7 +230,7 @@ def _start(board: Board, block: _Block, ask: Ask) -> None:
         ask = _assigned(board, block, ask)
     try:
         left_out = _is_left_out(branch.step, block, board)
-        if not left_out and _is_due(branch.step.when, block.seen_by(branch, board)):
+        if not left_out and _is_due(branch, block, board):
             board.ask(block.path, ask)
         else:
             board.settle(block.path, ask, Finish("skipped"))
@@ -249,11 +263,12 @@ def _to_place(place: str, agent: str, task: Mapping[str, Any]) -> PlannedStep:
     return PlannedStep(place, agent=agent, options=task)
 
 
-def _is_due(condition: str, scope: Mapping[str, Any]) -> bool:
-    """Whether a condition, if any, holds; raises ExpressionError unless it is true or false."""
+def _is_due(branch: Branch, block: _Block, board: Board) -> bool:
+    """Whether a child's condition holds, if any; raises ExpressionError if that is unclear."""
+    condition = branch.step.when
     if not condition:
         return True
-    value = evaluate(condition, scope)
+    value = evaluate(condition, block.seen_by(branch, board))
     if not isinstance(value, bool):
         raise ExpressionError(f"{condition.strip()}: neither true nor false")
     return value

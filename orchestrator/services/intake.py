@@ -17,10 +17,11 @@ from governance.selectors import binding
 from orchestrator.models import Workflow
 from orchestrator.services import guards
 from orchestrator.services.briefs import NOTHING, Brief
+from orchestrator.services.definitions import definition_of
 from orchestrator.services.selection import Filled, fill, pinned, refs_of
 from orchestrator.services.step_rows import Planned
 from orchestrator.workflow.blocks import spared
-from orchestrator.workflow.definition import AgentRef, Definition, from_plain
+from orchestrator.workflow.definition import AgentRef, Definition
 from orchestrator.workflow.plain_json import as_stored, refuse_unstorable
 from orchestrator.workflow.planning import plan_of
 from orchestrator.workflow.pointers import pointer
@@ -51,7 +52,7 @@ def prepare(*, workflow: Workflow, inputs: Mapping[str, Any], brief: Brief = NOT
     agents that cannot work and the slots that nobody can fill.
     """
     brief.check()
-    definition = from_plain(workflow.definition)
+    definition = definition_of(workflow.pk)
     complete = _checked(definition, inputs)
     filled = fill(workflow.domain_id, definition)
     agents = _agents(workflow, definition, refs_of(definition, pinned(filled)))

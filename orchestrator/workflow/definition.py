@@ -50,9 +50,12 @@ class StateKey:
     classification: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Definition:
     """A whole file. `plain` is the JSON it was read from, as it is stored.
+
+    It equals itself only, so that what is derived of it is kept with it and found at once:
+    comparing two files step by step takes longer than deciding about one.
 
     `agents` are the aliases that mean a registered agent, `peers` those that mean whoever of
     several others gets the work, `slots` those whose agent is chosen when a run is taken in.
@@ -78,10 +81,6 @@ class Definition:
     slots: Mapping[str, Slot] = field(default_factory=dict)
     state: Mapping[str, StateKey] = field(default_factory=dict)
     gates: Mapping[str, GateRule] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        """Let what is derived of a file be kept with it; what files hold has no hash."""
-        return hash((self.name, self.version))
 
     @property
     def limits_blocks(self) -> bool:

@@ -116,7 +116,7 @@ def with_token(
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - as above
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -28,7 +28,7 @@ def credential(inputs: dict[str, Any], account: str = "app") -> str:
 def asked(inputs: dict[str, Any], key: str, account: str = "app") -> int:
     """Ask the service with a credential, and return the status of its answer."""
     port = json.loads((Path(inputs["service"]) / "service.json").read_text())["port"]
-    connection = http.client.HTTPConnection("127.0.0.1", port, 10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, 60)
     try:
         headers = {"X-Account": account, "X-Credential": key}
         connection.request("GET", "/items/1", headers=headers)

@@ -260,8 +260,9 @@ def bundle(domain: Domain, policies: str = POLICIES) -> Bundle:
     return bundles.activate(domain=domain, policies=policies, schema=SCHEMA, actor=TESTER)
 
 
+@recording()
 def house(place: Path) -> House:
-    """Set up everything a proposal needs; the ledgers are files in `place`."""
+    """Set up, at once, everything a proposal needs; the ledgers are files in `place`."""
     domain = domains.found(slug="home", name="Home", actor=TESTER)
     elsewhere = domains.found(slug="elsewhere", name="Elsewhere", actor=TESTER)
     ada, sam = member("ada", domain), person("sam")

@@ -1,9 +1,13 @@
-"""How often a property is tried: as often as it says with `--slow`, a fifth as often without."""
+"""How often a property is tried.
+
+With `--slow` as often as it says; without, a fifth as often and at most a few hundred times.
+"""
 
 from hypothesis import settings
 
 ALL = 100
 BRIEFLY = 20
+MOST_BRIEFLY = 200
 
 
 def choose(*, is_thorough: bool) -> None:
@@ -17,5 +21,7 @@ def choose(*, is_thorough: bool) -> None:
 
 
 def tried(most: int) -> settings:
-    """Try a property this often, and a fifth as often without `--slow`."""
-    return settings(max_examples=max(1, most * settings().max_examples // ALL))
+    """Try a property this often with `--slow`."""
+    often = settings().max_examples
+    tries = most if often == ALL else min(MOST_BRIEFLY, most * often // ALL)
+    return settings(max_examples=max(1, tries))

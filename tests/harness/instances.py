@@ -78,7 +78,7 @@ class Instance:
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of a page."""
         try:
-            with urllib.request.urlopen(self.base_url + path, timeout=30) as answer:  # noqa: S310 - ours
+            with urllib.request.urlopen(self.base_url + path, timeout=120) as answer:  # noqa: S310 - ours
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -23,7 +23,7 @@ def test_the_fallback_on_loopback_asks_for_its_password(tmp_path: Path) -> None:
         assert (tmp_path / "valkey.conf").stat().st_mode & 0o077 == 0
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_a_socket_path_that_is_too_long_is_named(tmp_path: Path) -> None:

@@ -244,9 +244,9 @@ def test_an_agent_cannot_be_given_a_tool_of_an_unknown_server(home: House, play:
 
 
 def test_a_model_whose_tool_asks_for_a_password_is_told_that_this_is_refused(
-    home: House, play: Play
+    home: House, web: str, play: Play
 ) -> None:
-    register(home, tools={"ask": {"risk": "low"}})
+    register(home, url=web, tools={"ask": {"risk": "low"}})
     call = {"name": "mcp_notes_ask", "arguments": {"line": "hello"}}
     model = play({"calls": [call]}, {"text": "It wants what it does not get."})
     model_agent(home, model, tools=["mcp.notes.ask"])

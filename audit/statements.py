@@ -9,7 +9,7 @@ rows that are equal to what is named, and leaves to them what it cannot say itse
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
@@ -168,6 +168,16 @@ def plain(model: type[models.Model], name: str, value: Any) -> Any:
 def now() -> str:
     """Return the database's own clock as SQL."""
     return _now(_database().vendor)
+
+
+def moment() -> datetime:
+    """Return what the database's own clock says now."""
+    db = _database()
+    with _cursor(db) as cursor:
+        cursor.execute(f"SELECT {now()}", [])
+        (said,) = cursor.fetchone()
+    # SQLite has no type for it and says it in text, in UTC.
+    return said if isinstance(said, datetime) else datetime.fromisoformat(said).replace(tzinfo=UTC)
 
 
 def _database() -> BaseDatabaseWrapper:

@@ -48,6 +48,8 @@ CONTRACTS: Types = (
     ("contract.drafted", "Contract {name} was drafted"),
     ("contract.signed", "{person} signed contract {name} for {side}"),
     ("contract.activated", "Contract {name} binds from now on"),
+    ("contract.suspended", "Contract {name} was suspended by {side}: {reason}"),
+    ("contract.resumed", "Contract {name} binds again: {side} resumed it"),
     ("contract.revoked", "Contract {name} was revoked: {reason}"),
     ("contract.expired", "Contract {name} expired"),
     ("receipt.issued", "A receipt was signed under contract {contract}: {outcome}"),

@@ -43,6 +43,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("contracts/<uuid:contract_id>/", contracts.contract, name="contract"),
     path("contracts/<uuid:contract_id>/sign/", contracts.contract_sign, name="contract-sign"),
     path(
+        "contracts/<uuid:contract_id>/suspend/",
+        contracts.contract_suspend,
+        name="contract-suspend",
+    ),
+    path(
+        "contracts/<uuid:contract_id>/resume/", contracts.contract_resume, name="contract-resume"
+    ),
+    path(
         "contracts/<uuid:contract_id>/revoke/", contracts.contract_revoke, name="contract-revoke"
     ),
     path("notices/", notices.notices, name="notices"),

@@ -4,9 +4,12 @@ import os
 import socket
 from uuid import UUID
 
-from celery import shared_task
+from celery import current_app, shared_task
 
 from orchestrator.services import execution, handing_over, illegal, runs, slices, undoing
+
+# The queue of agents; a worker of effects alone leaves it to those that have what agents need.
+TURNS = "agents"
 
 
 @shared_task(name="orchestrator.run_agent_step")
@@ -19,8 +22,9 @@ def run_agent_step(*step_ids: str) -> None:
 @shared_task(name="orchestrator.run_effect_step")
 @illegal.told()
 def run_effect_step(step_id: str) -> None:
-    """Execute the step's approved action."""
-    execution.execute(step_id=UUID(step_id), worker=_worker())
+    """Execute the step's approved action, and go on with the run where turns are ours too."""
+    takes_turns = TURNS in current_app.amqp.queues.consume_from
+    execution.execute(step_id=UUID(step_id), worker=_worker(), takes_turns=takes_turns)
 
 
 @shared_task(name="orchestrator.run_undo_step")

@@ -184,6 +184,10 @@ def _appended(head: Head, entries: Sequence[Entry]) -> bool:
 
 
 def _remember(head: Head) -> None:
+    known = _heads.get(head.key)
+    if known is not None and known.last_seq > head.last_seq:
+        # What ran on commit before this has appended to the stream already.
+        return
     _heads[head.key] = head
     while len(_heads) > MOST_HEADS:
         _heads.pop(next(iter(_heads)), None)

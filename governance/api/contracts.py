@@ -70,6 +70,8 @@ class ContractSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
     state = serializers.ChoiceField(choices=ContractState.choices)
+    suspended_by = serializers.CharField(allow_blank=True)
+    suspended_reason = serializers.CharField(allow_blank=True)
     ended_reason = serializers.CharField(allow_blank=True)
     digest = serializers.CharField()
     sides = SideSerializer(many=True)
@@ -82,6 +84,8 @@ class ContractSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
     is_whole = serializers.BooleanField()
+    may_suspend = serializers.BooleanField()
+    may_resume = serializers.BooleanField()
     may_revoke = serializers.BooleanField()
     receipts = ReceiptSerializer(many=True)
 
@@ -110,7 +114,7 @@ class SigningSerializer(StrictSerializer):
     digest = serializers.CharField(max_length=64)
 
 
-class RevokingSerializer(StrictSerializer):
+class ContractReasonSerializer(StrictSerializer):
     """Why, in a sentence that is kept."""
 
     reason = serializers.CharField(max_length=500)
@@ -186,6 +190,43 @@ class ContractSignView(APIView):
         return Response(_shown(request, contract_id))
 
 
+class ContractSuspendView(APIView):
+    """Holding a contract up."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="contracts_suspend",
+        request=ContractReasonSerializer,
+        responses={200: ContractSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, contract_id: uuid.UUID) -> Response:
+        """Let it bind nobody until it is resumed. Needs `sign_contracts` in either domain."""
+        body = ContractReasonSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        contract = selector.visible_contract(request.user, contract_id)
+        reason = body.validated_data["reason"]
+        contracts.suspend(contract=contract, person=_person(request), reason=reason)
+        return Response(_shown(request, contract_id))
+
+
+class ContractResumeView(APIView):
+    """Letting a contract bind again."""
+
+    permission_classes = [PeopleOnly]
+
+    @extend_schema(
+        operation_id="contracts_resume",
+        request=None,
+        responses={200: ContractSerializer, **REFUSALS},
+    )
+    def post(self, request: Request, contract_id: uuid.UUID) -> Response:
+        """Resume a suspended one. Needs `sign_contracts` in the domain that suspended it."""
+        contract = selector.visible_contract(request.user, contract_id)
+        contracts.resume(contract=contract, person=_person(request))
+        return Response(_shown(request, contract_id))
+
+
 class ContractRevokeView(APIView):
     """Ending a contract."""
 
@@ -193,12 +234,12 @@ class ContractRevokeView(APIView):
 
     @extend_schema(
         operation_id="contracts_revoke",
-        request=RevokingSerializer,
+        request=ContractReasonSerializer,
         responses={200: ContractSerializer, **REFUSALS},
     )
     def post(self, request: Request, contract_id: uuid.UUID) -> Response:
         """Revoke it for both sides at once. Needs `sign_contracts` in either domain."""
-        body = RevokingSerializer(data=request.data)
+        body = ContractReasonSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         contract = selector.visible_contract(request.user, contract_id)
         reason = body.validated_data["reason"]

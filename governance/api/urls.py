@@ -33,6 +33,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="api-contract-sign",
     ),
     path(
+        "contracts/<uuid:contract_id>/suspend/",
+        contracts.ContractSuspendView.as_view(),
+        name="api-contract-suspend",
+    ),
+    path(
+        "contracts/<uuid:contract_id>/resume/",
+        contracts.ContractResumeView.as_view(),
+        name="api-contract-resume",
+    ),
+    path(
         "contracts/<uuid:contract_id>/revoke/",
         contracts.ContractRevokeView.as_view(),
         name="api-contract-revoke",

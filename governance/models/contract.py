@@ -30,6 +30,7 @@ class ContractState(models.TextChoices):
 
     DRAFT = "draft", "Draft"
     ACTIVE = "active", "Active"
+    SUSPENDED = "suspended", "Suspended"
     REVOKED = "revoked", "Revoked"
     EXPIRED = "expired", "Expired"
 
@@ -37,7 +38,8 @@ class ContractState(models.TextChoices):
 _S = ContractState
 CONTRACT_TRANSITIONS: dict[str, frozenset[str]] = {
     _S.DRAFT: frozenset({_S.ACTIVE, _S.REVOKED, _S.EXPIRED}),
-    _S.ACTIVE: frozenset({_S.REVOKED, _S.EXPIRED}),
+    _S.ACTIVE: frozenset({_S.SUSPENDED, _S.REVOKED, _S.EXPIRED}),
+    _S.SUSPENDED: frozenset({_S.ACTIVE, _S.REVOKED, _S.EXPIRED}),
     _S.REVOKED: frozenset(),
     _S.EXPIRED: frozenset(),
 }
@@ -49,6 +51,7 @@ class Contract(models.Model):
     `body` is everything that was agreed: both domains with their public keys, agents, actions,
     scopes, classes of data, the cap in micro-USD and the end. `digest` is the SHA-256 over its
     RFC 8785 form; nothing else of the row is believed. The other columns repeat parts of it.
+    `suspended_by` is the side that may resume a suspended one, `suspended_reason` why it is.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -63,6 +66,10 @@ class Contract(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    suspended_by = models.ForeignKey(
+        Domain, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    suspended_reason = models.TextField(blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.TextField(blank=True)
 
@@ -83,7 +90,7 @@ class Contract(models.Model):
         indexes = [
             models.Index(
                 fields=["expires_at"],
-                condition=Q(state__in=["draft", "active"]),
+                condition=Q(state__in=["draft", "active", "suspended"]),
                 name="governance_contract_expiry",
             ),
         ]

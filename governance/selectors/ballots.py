@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 
-from governance.models import Review, Seat, Verb
+from governance.models import Action, Gate, Review, Seat, Verb
 from governance.policy.seats import SeatDemand, Tally, Vote, tally
-from governance.selectors.eligibility import Circle, demands_of
+from governance.selectors.eligibility import Circle, circle_of, demands_of
+
+
+def recounted(gate: Gate, action: Action) -> Tally:
+    """Count the gate's reviews again; its action comes with its agent, owner and sponsor."""
+    seats = list(gate.seats.order_by("group"))
+    circle = circle_of(action, [seat.group for seat in seats])
+    return count(seats, gate.reviews.filter(epoch=gate.epoch).order_by("ordinal"), circle)
 
 
 def count(seats: Sequence[Seat], reviews: Iterable[Review], circle: Circle) -> Tally:

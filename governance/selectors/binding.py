@@ -27,6 +27,7 @@ from governance.selectors import scopes
 from governance.signing import is_signed
 
 CODE = "contract"
+_BINDS_NOBODY = {ContractState.DRAFT, ContractState.SUSPENDED, ContractState.REVOKED}
 SIGNATURE_KIND = "countersign.contract-signature/v1"
 
 
@@ -47,7 +48,7 @@ def require(contract: Contract | None, *, callee_id: uuid.UUID) -> Contract:
         raise _no(_("No contract with that domain covers this."))
     now = Contract.objects.filter(pk=contract.pk).select_related("caller", "callee")
     current = now.get()
-    if current.state in {ContractState.DRAFT, ContractState.REVOKED}:
+    if current.state in _BINDS_NOBODY:
         words = {"name": current.name, "state": str(current.get_state_display()).lower()}
         raise _no(_("Contract %(name)s does not bind: it is %(state)s.") % words)
     if not now.filter(state=ContractState.ACTIVE, expires_at__gt=Now()).exists():

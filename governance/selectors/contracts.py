@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from governance.models import (
+    CONTRACT_TRANSITIONS,
     Contract,
     ContractSignature,
     ContractState,
@@ -71,6 +72,8 @@ class ReceiptView:
 class ContractView:
     """Everything the contract's page shows. `is_whole`: both signatures hold for this body.
 
+    `suspended_by` is the side that suspended it and alone may resume it.
+
     `bar` is what was used of the cap, `unsigned` who still has to sign a draft.
     """
 
@@ -78,6 +81,8 @@ class ContractView:
     name: str
     state: str
     state_label: str
+    suspended_by: str
+    suspended_reason: str
     ended_reason: str
     digest: str
     sides: Sequence[SideView]
@@ -92,6 +97,8 @@ class ContractView:
     expires_at: datetime
     ended_at: datetime | None
     is_whole: bool
+    may_suspend: bool
+    may_resume: bool
     may_revoke: bool
     receipts: Sequence[ReceiptView]
 
@@ -123,11 +130,14 @@ def contract_for(person: Any, contract_id: uuid.UUID | str) -> ContractView:
         _side(person, contract, domain, body[end], signed)
         for end, domain in (("from", contract.caller), ("to", contract.callee))
     ]
+    may_act = any(_may_sign(person, domain) for domain in _both(contract))
     return ContractView(
         id=str(contract.pk),
         name=contract.name,
         state=contract.state,
         state_label=contract.get_state_display(),
+        suspended_by=str(contract.suspended_by or ""),
+        suspended_reason=contract.suspended_reason,
         ended_reason=contract.ended_reason,
         digest=contract.digest,
         sides=sides,
@@ -142,7 +152,9 @@ def contract_for(person: Any, contract_id: uuid.UUID | str) -> ContractView:
         expires_at=contract.expires_at,
         ended_at=contract.ended_at,
         is_whole=binding.is_whole(contract),
-        may_revoke=_is_open(contract) and any(_may_sign(person, d) for d in _both(contract)),
+        may_suspend=contract.state == ContractState.ACTIVE and may_act,
+        may_resume=bool(contract.suspended_by and _may_sign(person, contract.suspended_by)),
+        may_revoke=_is_open(contract) and may_act,
         receipts=[_receipt(r, holder) for r in _recent(contract, holder)],
     )
 
@@ -175,7 +187,7 @@ def _may_sign(person: Any, domain: Domain) -> bool:
 
 
 def _is_open(contract: Contract) -> bool:
-    return contract.state in {ContractState.DRAFT, ContractState.ACTIVE}
+    return bool(CONTRACT_TRANSITIONS[contract.state])
 
 
 def _side(

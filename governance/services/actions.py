@@ -143,10 +143,11 @@ def prepare(
 def prepare_again(*, action: Action, delta: bool) -> Prepared:
     """Collect once more what is true for an action that was proposed already. Does I/O.
 
+    The action was read just now, with its agent, which may have been suspended since it proposed.
     When a pin moved, the drafts show what changed since (`delta`) or the whole change; when
     none did, there are none and what was shown before still holds.
     """
-    agent = Agent.objects.select_related("owner", "sponsor").get(pk=action.agent_id)
+    agent = action.agent
     require_active(agent)
     tool = usable_tool(action.tool_id)
     arguments = checked_arguments(tool, action.envelope["arguments"])

@@ -1,6 +1,7 @@
 """Policy bundles: immutable, numbered, one active per domain."""
 
 from functools import lru_cache
+from uuid import UUID
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -37,26 +38,36 @@ def activate(*, domain: Domain, policies: str, schema: str, actor: Actor) -> Bun
     return bundle
 
 
-def active_for(domain: Domain) -> tuple[Bundle, CompiledBundle] | None:
-    """Return the domain's active bundle and its parsed form; None means all is denied."""
-    bundle = _active(domain)
-    return (bundle, _parsed(bundle.policies, bundle.schema)) if bundle else None
+def active_for(domain_id: UUID) -> tuple[Bundle, CompiledBundle] | None:
+    """Return the domain's active bundle and its parsed form; None means all is denied.
+
+    Its text, which may be long, is read once in a process for each digest.
+    """
+    found = Bundle.objects.filter(domain=domain_id, is_active=True)
+    bundle = found.defer("policies", "schema").first()
+    return (bundle, _of_digest(bundle.digest)) if bundle else None
 
 
 def are_about(*, domain: Domain, action: str) -> bool:
     """Whether the policies that rule the domain know of this action; no policy does not."""
-    active = active_for(domain)
+    active = active_for(domain.pk)
     return active is not None and active[1].is_about(action)
 
 
 def may_permit(*, domain: Domain, action: str) -> bool:
     """Whether any policy that rules the domain could permit this action."""
-    active = active_for(domain)
+    active = active_for(domain.pk)
     return active is not None and active[1].may_permit(action)
 
 
 def _active(domain: Domain) -> Bundle | None:
     return Bundle.objects.filter(domain=domain, is_active=True).first()
+
+
+@lru_cache(maxsize=16)
+def _of_digest(text_digest: str) -> CompiledBundle:
+    texts = Bundle.objects.filter(digest=text_digest).values_list("policies", "schema")
+    return _parsed(*texts[:1].get())
 
 
 def _replace(domain: Domain, policies: str, schema: str, text_digest: str) -> Bundle:

@@ -1,4 +1,4 @@
-"""Contracts between domains: drafted, signed by both sides, revoked by either; only here."""
+"""Contracts between domains: drafted, signed by both sides, suspended and revoked by either."""
 
 import uuid
 from typing import Any
@@ -96,7 +96,41 @@ def sign(*, contract: Contract, domain: Domain, person: Person, shown: str) -> C
         actor = Actor.person(person.pk)
         _tell(contract, "contract.signed", actor, side=domain.slug, person=str(person))
         if contract.signatures.count() == len(("caller", "callee")):
-            _activate(contract, actor)
+            _bind(contract, ContractState.DRAFT)
+            _tell(contract, "contract.activated", actor)
+    return _fresh(contract)
+
+
+def suspend(*, contract: Contract, person: Person, reason: str) -> Contract:
+    """Let a contract bind nobody until it is resumed; either side may, with `sign_contracts`.
+
+    It counts as a revocation does, for every claim, effect and commit from now on: work under way
+    does nothing more, and what asks for a next turn or effect meanwhile fails.
+    """
+    side = _side_of(person, contract)
+    said = _said(reason)
+    with recording():
+        suspended = ContractState.SUSPENDED
+        if not _move(contract, suspended, suspended_by=side, suspended_reason=said):
+            raise _not_open(contract)
+        actor = Actor.person(person.pk)
+        _tell(contract, "contract.suspended", actor, side=side.slug, reason=said)
+    return _fresh(contract)
+
+
+def resume(*, contract: Contract, person: Person) -> Contract:
+    """Let a suspended contract bind again; only the side that suspended it may.
+
+    Raises Refusal when it is not suspended, or another one of its name binds by now.
+    """
+    now = _fresh(contract)
+    if now.suspended_by is None:
+        raise _not_open(contract)
+    people.require(person, now.suspended_by, PERMISSION)
+    with recording():
+        _bind(contract, ContractState.SUSPENDED, suspended_by=None, suspended_reason="")
+        actor = Actor.person(person.pk)
+        _tell(contract, "contract.resumed", actor, side=now.suspended_by.slug)
     return _fresh(contract)
 
 
@@ -106,10 +140,7 @@ def revoke(*, contract: Contract, person: Person, reason: str) -> Contract:
     It counts for every claim, effect and commit from now on.
     """
     _refuse_unless_signatory(person, contract.caller, contract.callee)
-    said = reason.strip()
-    if not 1 <= len(said) <= REASON_LENGTH:
-        detail = _("Say why, in 1 to 500 characters.")
-        raise Invalid("reason_required", detail, errors=[{"pointer": "/reason", "detail": detail}])
+    said = _said(reason)
     with recording():
         if not _move(contract, ContractState.REVOKED, ended_at=Now(), ended_reason=said):
             raise _not_open(contract)
@@ -123,7 +154,7 @@ def expire_due(*, limit: int = 100) -> int:
     Only a label: a contract whose time is over binds nobody whether or not this ran.
     """
     over = Q(expires_at__lte=Now())
-    open_states = [ContractState.DRAFT, ContractState.ACTIVE]
+    open_states = [ContractState.DRAFT, ContractState.ACTIVE, ContractState.SUSPENDED]
     due = Contract.objects.filter(over, state__in=open_states).order_by("expires_at")
     expired = 0
     for contract in list(due[:limit]):
@@ -164,6 +195,14 @@ def _wrong(field: str, detail: str) -> Invalid:
     return Invalid("invalid_contract", detail, errors=errors)
 
 
+def _said(reason: str) -> str:
+    said = reason.strip()
+    if not 1 <= len(said) <= REASON_LENGTH:
+        detail = _("Say why, in 1 to 500 characters.")
+        raise Invalid("reason_required", detail, errors=[{"pointer": "/reason", "detail": detail}])
+    return said
+
+
 def _side(domain: Domain) -> Side:
     return Side(str(domain.pk), domain.slug, domain_keys.ensure(domain).public)
 
@@ -173,6 +212,13 @@ def _refuse_unless_signatory(person: Person, *sides: Domain) -> None:
         raise Forbidden("agent_principal", _("Only people can do this, never an agent."))
     if not any(PERMISSION in people.permissions_for(person, side) for side in sides):
         people.require(person, sides[0], PERMISSION)
+
+
+def _side_of(person: Person, contract: Contract) -> Domain:
+    """Return the side for which the person may sign; raises Forbidden where there is none."""
+    sides = contract.caller, contract.callee
+    _refuse_unless_signatory(person, *sides)
+    return next(side for side in sides if PERMISSION in people.permissions_for(person, side))
 
 
 def _lock_draft(contract: Contract) -> None:
@@ -192,15 +238,14 @@ def _refuse_second_signature(contract: Contract, domain: Domain, person: Person)
             raise Forbidden("signed_other_side", detail)
 
 
-def _activate(contract: Contract, actor: Actor) -> None:
+def _bind(contract: Contract, source: ContractState, **changes: Any) -> None:
     try:
         with recording():
-            if not _move(contract, ContractState.ACTIVE):
+            if not _move(contract, ContractState.ACTIVE, only=Q(state=source), **changes):
                 raise _not_open(contract)
     except IntegrityError:
         detail = _("Another contract called %(name)s binds; revoke that one first.")
         raise Refusal("contract_name_taken", detail % {"name": contract.name}) from None
-    _tell(contract, "contract.activated", actor)
 
 
 def _move(contract: Contract, to: ContractState, *, only: Q = _ANY, **changes: Any) -> bool:
@@ -212,14 +257,15 @@ def _move(contract: Contract, to: ContractState, *, only: Q = _ANY, **changes: A
 def _not_open(contract: Contract) -> Refusal:
     now = _fresh(contract)
     words = {"name": now.name, "state": str(now.get_state_display()).lower()}
-    if now.state == ContractState.DRAFT:
+    if now.state == ContractState.DRAFT and now.expires_at <= database_now():
         words["state"] = str(ContractState.EXPIRED.label).lower()
     detail = _("Nothing was changed: contract %(name)s is %(state)s.") % words
     return Refusal("contract_closed", detail)
 
 
 def _fresh(contract: Contract) -> Contract:
-    return Contract.objects.select_related("caller", "callee").get(pk=contract.pk)
+    sides = Contract.objects.select_related("caller", "callee", "suspended_by")
+    return sides.get(pk=contract.pk)
 
 
 def _tell(contract: Contract, type: str, actor: Actor, **payload: Any) -> None:

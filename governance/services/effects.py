@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
@@ -44,7 +44,7 @@ def recovery_for(effect_class: str) -> Recovery:
 def start(*, warrant: Warrant, effect_class: str, fence: int) -> Effect:
     """Register the effect and its undo before anything is attempted; joins the recording()."""
     action = warrant.action
-    effect = Effect.objects.create(
+    effect = Effect(
         warrant=warrant,
         action=action,
         run_id=action.run_id,
@@ -53,6 +53,7 @@ def start(*, warrant: Warrant, effect_class: str, fence: int) -> Effect:
         fence=fence,
         compensation=action.compensation,
     )
+    statements.inserted([effect])
     _record(effect, "effect.started", WORKER, effect_key=action.effect_key)
     return effect
 
@@ -150,10 +151,11 @@ def _outcome(effect: Effect, response: Mapping[str, Any]) -> dict[str, Any]:
 def _next_in_run(effect: Effect) -> int:
     if effect.run_id is None:
         return 1
-    of_run = Effect.objects.filter(run_id=effect.run_id)
     # Holding all of the run's effects keeps two of them from taking one number.
-    list(of_run.select_for_update().order_by("pk").values_list("pk"))
-    return (of_run.aggregate(last=Max("commit_seq"))["last"] or 0) + 1
+    of_run = Effect.objects.filter(run_id=effect.run_id).select_for_update().order_by("pk")
+    return (
+        max((taken or 0 for taken in of_run.values_list("commit_seq", flat=True)), default=0) + 1
+    )
 
 
 def _in_flight(fence: int) -> dict[str, Any]:
@@ -162,11 +164,14 @@ def _in_flight(fence: int) -> dict[str, Any]:
 
 def _move(effect: Effect, to: EffectState, expected: Mapping[str, Any], **changes: Any) -> None:
     """Move by one conditional UPDATE, from what is expected and from nowhere else."""
-    sources = [state for state, onward in EFFECT_TRANSITIONS.items() if to in onward]
-    found = Effect.objects.filter(pk=effect.pk, state__in=sources).filter(**expected)
-    if found.update(state=to, finished_at=Now(), **changes) != 1:
+    where = {"pk": effect.pk, "state": effect.state, **expected}
+    if to not in EFFECT_TRANSITIONS[where["state"]]:
         raise _stale(effect)
-    effect.refresh_from_db()
+    moved = statements.taken(Effect, where, {"state": to, "finished_at": Now(), **changes})
+    if moved is None:
+        raise _stale(effect)
+    for name in ("state", "finished_at", *changes):
+        setattr(effect, name, getattr(moved, name))
 
 
 def _stale(effect: Effect) -> Refusal:

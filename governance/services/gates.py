@@ -127,8 +127,8 @@ def _close(
         "reason": reason,
     }
     _record(gate, "gate.decided", actor, **words, proof=list(proof), action_digest=digest)
-    doorbell.ring_list("gates", gate.domain_id)
     _tell_after_commit(gate, outcome)
+    doorbell.ring_list("gates", gate.domain_id)
     return decision
 
 

@@ -39,16 +39,18 @@ class Judgement:
     scopes: frozenset[str] = frozenset()
 
 
-def judge(action: Action, cedar_action: str, facts: Facts) -> Judgement:
+def judge(
+    action: Action, cedar_action: str, facts: Facts, agent: Agent | None = None
+) -> Judgement:
     """Ask the active bundle about the action under these facts. No bundle denies.
 
     The agent and its grants are read from the database here, so that a suspension, and a grant
-    that ended, count from this moment on.
+    that ended, count from this moment on. Who has just read the agent says so.
     """
-    agent = Agent.objects.select_related("owner", "sponsor", "domain").get(pk=action.agent_id)
+    agent = agent or Agent.objects.select_related("owner", "sponsor").get(pk=action.agent_id)
     held = scopes.held_by(agent.pk)
     document = _request(agent, held, action, cedar_action, facts).document()
-    active = bundles.active_for(agent.domain)
+    active = bundles.active_for(agent.domain_id)
     if active is None:
         return Judgement(None, document, PolicyVerdict("deny", ("no_policy",)), held)
     bundle, compiled = active

@@ -14,6 +14,7 @@ from django.db.models import Exists, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.canonical import digest
 from audit.services.events import record, recording
 from audit.types import Actor, ObjectRef
@@ -31,7 +32,8 @@ from governance.models import (
 from governance.policy.evaluate import PolicyVerdict
 from governance.refusals import Forbidden, Refusal
 from governance.selectors import scopes
-from governance.selectors.whole_gate import reviews_of, whole
+from governance.selectors.ballots import recounted
+from governance.selectors.clock import database_now
 from governance.services import actions, effects, gates, verdicts
 from governance.services.actions import Prepared, Proposed
 from governance.services.verdicts import Judgement
@@ -39,13 +41,8 @@ from governance.streams import stream_of
 
 GOVERNANCE = Actor.system("governance")
 STEWARD = Actor.system("steward")
-_AROUND = (
-    "verdict",
-    "gate",
-    "action__tool",
-    "action__agent__owner",
-    "action__agent__sponsor",
-)
+_AGENT = ("action__agent__owner", "action__agent__sponsor")
+_AROUND = ("verdict", "gate", *_AGENT)
 # Losing a fact for a moment is no reason to throw an approval away; these are.
 _FINAL_PROBLEMS = frozenset(
     {"agent_not_active", "unknown_tool", "invalid_arguments", "tool_changed"}
@@ -89,7 +86,7 @@ Outcome = Claimed | Drifted | Refused
 
 def inspect(*, warrant_id: uuid.UUID | str) -> Inspection:
     """Look at the facts now. Does I/O, so never in a transaction; it never raises a Refusal."""
-    warrant = Warrant.objects.select_related("action__on_behalf_of").get(pk=warrant_id)
+    warrant = Warrant.objects.select_related("action__on_behalf_of", *_AGENT).get(pk=warrant_id)
     try:
         again = actions.prepare_again(action=warrant.action, delta=warrant.gate_id is not None)
         if warrant.gate_id is None and not again.drafts and not _still_allowed(warrant, again):
@@ -154,7 +151,7 @@ def _expired(warrant_id: uuid.UUID) -> bool:
 
 def _hold(warrant_id: uuid.UUID | str) -> Warrant:
     """Lock gate, then warrant, in the order everybody does (DESIGN law 1)."""
-    Gate.objects.select_for_update().filter(warrant__pk=warrant_id).first()
+    list(Gate.objects.select_for_update().filter(warrant__pk=warrant_id).values_list("pk"))
     held = Warrant.objects.select_for_update(of=("self",)).select_related(*_AROUND)
     return held.get(pk=warrant_id)
 
@@ -169,13 +166,13 @@ def _not_claimable(warrant: Warrant, inspection: Inspection) -> Refused | None:
     if warrant.action.agent.lifecycle != Lifecycle.ACTIVE:
         _void(warrant, "agent_not_active")
         return Refused("agent_not_active", actions.not_active(warrant.action.agent).detail)
-    if _expire(warrant, GOVERNANCE):
+    if warrant.expires_at <= database_now() and _expire(warrant, GOVERNANCE):
         return Refused("warrant_expired", _("The time to use this approval is over."))
     if not warrant.action_digest == warrant.action.digest == digest(warrant.action.envelope):
         _void(warrant, "digest_mismatch")
         detail = _("What is written down is not what was approved; the warrant is void.")
         return Refused("digest_mismatch", detail)
-    if Effect.objects.filter(effect_key=warrant.action.effect_key).exists():
+    if statements.found(Effect, {"effect_key": warrant.action.effect_key}):
         _void(warrant, "effect_exists")
         return Refused("effect_exists", _("This very effect was started before."))
     return None
@@ -208,12 +205,12 @@ def _envelope_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list
 
 def _reviewer_changes(warrant: Warrant) -> list[str]:
     """Count the reviews again: one who lost their place since no longer carries the approval."""
-    if warrant.gate_id is None:
+    if warrant.gate is None:
         return []
-    found = whole(warrant.gate_id)
-    if found is None or found.state is not GateState.APPROVED:
+    if warrant.gate.state != GateState.APPROVED:
         return ["gate"]
-    return [] if found.tally(reviews_of(found.gate)).outcome == "approved" else ["reviewers"]
+    counted = recounted(warrant.gate, warrant.action)
+    return [] if counted.outcome == "approved" else ["reviewers"]
 
 
 def _still_allowed(warrant: Warrant, now: Prepared) -> bool:
@@ -221,7 +218,8 @@ def _still_allowed(warrant: Warrant, now: Prepared) -> bool:
 
 
 def _judged(warrant: Warrant, now: Prepared) -> Judgement:
-    return verdicts.judge(warrant.action, now.adapter.cedar_action, now.facts)
+    action = warrant.action
+    return verdicts.judge(action, now.adapter.cedar_action, now.facts, action.agent)
 
 
 def _policy_changes(warrant: Warrant, verdict: PolicyVerdict) -> list[str]:

@@ -182,6 +182,7 @@ LOOKS: dict[str, dict[str, Look]] = {
     "contract": {
         "draft": Look("wait", "pencil", _("Draft")),
         "active": Look("good", "handshake", _("Binding")),
+        "suspended": Look("warn", "circle-pause", _("Suspended")),
         "revoked": Look("bad", "circle-slash", _("Revoked")),
         "expired": Look("calm", "timer-off", _("Expired")),
     },

@@ -79,7 +79,7 @@ PLACES = (
         _("Contracts"),
         "handshake",
         "c",
-        ("contract", "contract-draft", "contract-revoke"),
+        ("contract", "contract-draft", "contract-suspend", "contract-revoke"),
         "sign_contracts",
         desk_only=True,
     ),

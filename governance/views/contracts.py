@@ -1,5 +1,6 @@
-"""Contracts with other domains: list, page, drafting, signing and revoking."""
+"""Contracts with other domains: list, page, drafting, signing, suspending and revoking."""
 
+from collections.abc import Callable
 from typing import cast
 
 from django.contrib import messages
@@ -8,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from governance.models import Person
+from governance.models import Contract, Person
 from governance.refusals import Refusal
 from governance.selectors import contracts as selector
 from governance.selectors import people
@@ -83,16 +84,40 @@ def contract_sign(request: HttpRequest, contract_id: str) -> HttpResponse:
 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
+def contract_suspend(request: HttpRequest, contract_id: str) -> HttpResponse:
+    """Ask why, then let it bind nobody until it is resumed."""
+    said = _("%(contract)s binds nobody until you resume it.")
+    return _reasoned(request, contract_id, service.suspend, said, "contracts/suspend.html")
+
+
+@page
+@require_POST
+def contract_resume(request: HttpRequest, contract_id: str) -> HttpResponse:
+    """Let a suspended contract bind again."""
+    target = selector.visible_contract(request.user, contract_id)
+    service.resume(contract=target, person=cast("Person", request.user))
+    messages.success(request, _("%(contract)s binds again.") % {"contract": target})
+    return redirect("contract", contract_id=target.pk)
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
 def contract_revoke(request: HttpRequest, contract_id: str) -> HttpResponse:
     """Ask why, then revoke for both sides."""
+    said = _("%(contract)s binds nobody any more.")
+    return _reasoned(request, contract_id, service.revoke, said, "contracts/revoke.html")
+
+
+def _reasoned(
+    request: HttpRequest, contract_id: str, do: Callable[..., Contract], said: str, template: str
+) -> HttpResponse:
     target = selector.visible_contract(request.user, contract_id)
     form = SuspendForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         person = cast("Person", request.user)
-        service.revoke(contract=target, person=person, reason=form.cleaned_data["reason"])
-        messages.success(request, _("%(contract)s binds nobody any more.") % {"contract": target})
+        do(contract=target, person=person, reason=form.cleaned_data["reason"])
+        messages.success(request, said % {"contract": target})
         return redirect("contract", contract_id=target.pk)
     view = selector.contract_for(request.user, contract_id)
     context = {"contract": view, "form": form}
-    status = 422 if form.errors else 200
-    return render(request, "contracts/revoke.html", context, status=status)
+    return render(request, template, context, status=422 if form.errors else 200)

@@ -21,7 +21,7 @@ from audit import statements
 from audit.services.events import recording
 from audit.types import Actor
 from governance.budgeting.answers import Held
-from governance.models import Agent, Lifecycle
+from governance.models import Action, Agent, Lifecycle
 from governance.refusals import Refusal
 from orchestrator.models import (
     RUN_ENDING,
@@ -100,6 +100,8 @@ def taken(
         return None
     step.run = run or statements.found(Run, {"pk": step.run_id})[0]
     step.agent = agent or statements.found(Agent, {"pk": step.agent_id})[0]
+    if step.action_id is not None:
+        [step.action] = statements.found(Action, {"pk": step.action_id})
     budget = spending.drawn(step, kind) if drawn is None else drawn
     return begun(step, kind, worker, budget, took=monotonic() - since)
 
@@ -183,6 +185,19 @@ def held(claim: Claim, *, not_while: Collection[str] = ()) -> Step:
     )
     if step is None or step.run.state in not_while:
         raise _lost(claim)
+    return step
+
+
+def held_within(claim: Claim, run: Run, *, not_while: Collection[str] = ()) -> Step:
+    """Return the step as it is now, in a run that the caller has locked; raises TurnLostError.
+
+    Nobody takes a step from its worker without the run, so the step needs no lock of its own.
+    """
+    same = {"pk": claim.step_id, "state": StepState.RUNNING, "epoch": claim.epoch}
+    if run.state in not_while or not (found := statements.found(Step, same)):
+        raise _lost(claim)
+    step = found[0]
+    step.run, step.agent, step.action = run, claim.step.agent, claim.step.action
     return step
 
 
@@ -299,16 +314,18 @@ def _attempt_of(step: Step, kind: AttemptKind, worker: str, budget: Held) -> Att
         kind=kind,
         epoch=step.epoch,
         worker=worker,
-        runner=_runner_of(step) if kind is AttemptKind.TURN else "",
+        runner=_runner_of(step, kind),
         held=dict(budget.amounts),
         is_held_above=budget.finer,
         settlement=Settlement.HELD if budget.amounts else Settlement.NONE,
     )
 
 
-def _runner_of(step: Step) -> str:
-    """Return what to record of who takes the turn; people who are asked have no runner."""
-    if step.agent is None or step.kind == StepKind.APPROVAL:
+def _runner_of(step: Step, kind: AttemptKind) -> str:
+    """Return what to record of who does it; people who are asked have no runner."""
+    if kind is AttemptKind.EXECUTION and step.action is not None:
+        return f"tool {step.action.tool_id}"
+    if kind is not AttemptKind.TURN or step.agent is None or step.kind == StepKind.APPROVAL:
         return ""
     return description_of(step.agent.runner)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from audit import statements
 from audit.services.events import recording
 from audit.types import Actor
 from governance.adapters import (
@@ -36,8 +37,10 @@ from orchestrator.services import (
     errands,
     failures,
     proposals,
+    remembered,
     runs,
     steps,
+    turns,
 )
 from orchestrator.services.beating import beating
 from orchestrator.services.claims import Claim
@@ -54,47 +57,49 @@ Response = Mapping[str, Any]
 logger = logging.getLogger(__name__)
 
 
-def execute(*, step_id: UUID, worker: str) -> bool:
+def execute(*, step_id: UUID, worker: str, takes_turns: bool = False) -> bool:
     """Carry out the step's approved action, and say whether it was ours to do.
 
-    When the claim was lost meanwhile nothing is taken over; the next holder finds the effect.
+    A worker that `takes_turns` too goes on with the steps after it that become ready. When the
+    claim was lost meanwhile nothing is taken over; the next holder finds the effect.
     """
     claim = claims.claim(step_id=step_id, kind=AttemptKind.EXECUTION, worker=worker)
     if claim is None:
         return False
     try:
         with beating(claim):
-            _execute(claim)
+            following = _execute(claim, worker if takes_turns else "")
     except TurnLostError as lost:
         logger.info("%s", lost)
         claims.mark_stale(claim)
         cancellation.let_go(claim)
+        return True
+    turns.drive_on(following)
     return True
 
 
-def _execute(claim: Claim) -> None:
-    step = Step.objects.select_related("action", "agent", "run").get(pk=claim.step_id)
-    action = _action(step)
-    claims.name_runner(claim, f"tool {action.tool_id}")
-    effect = Effect.objects.filter(action=action).first()
-    if effect is not None:
-        _recover(claim, step, effect)
-        return
+def _execute(claim: Claim, onward: str = "") -> Claim | None:
+    """Carry it out; `onward` is the worker, if it goes on with the claim that is returned."""
+    step = claim.step
+    found = statements.found(Effect, {"action": _action(step)})
+    if found:
+        return _recover(claim, step, found[0], onward)
     outcome = _authorise(claim, step)
     if isinstance(outcome, Claimed):
-        _perform(claim, step, outcome.effect)
-    elif isinstance(outcome, Refused):
+        return _perform(claim, step, outcome.effect, onward)
+    if isinstance(outcome, Refused):
         _refused(claim, step, outcome)
+    return None
 
 
 def _authorise(claim: Claim, step: Step) -> Outcome:
     """Use the warrant under fresh facts. After this transaction the effect stands in flight."""
-    warrant = Warrant.objects.get(action=_action(step))
+    [warrant] = statements.found(Warrant, {"action": _action(step)})
     inspection = warrants.inspect(warrant_id=warrant.pk)
     with recording():
-        runs.lock(claim.run_id)
-        held = claims.held(claim, not_while=_NOTHING_BEGINS)
-        if why := errands.why_unbound(held.run):
+        run = runs.lock(claim.run_id)
+        held = claims.held_within(claim, run, not_while=_NOTHING_BEGINS)
+        if why := errands.why_unbound(run):
             return Refused(binding.CODE, why)
         outcome = warrants.claim(
             warrant_id=warrant.pk,
@@ -110,7 +115,7 @@ def _authorise(claim: Claim, step: Step) -> Outcome:
     return outcome
 
 
-def _perform(claim: Claim, step: Step, effect: Effect) -> None:
+def _perform(claim: Claim, step: Step, effect: Effect, onward: str) -> Claim | None:
     action = _action(step)
     envelope = action.envelope
     try:
@@ -129,47 +134,47 @@ def _perform(claim: Claim, step: Step, effect: Effect) -> None:
         logger.exception("tool %s failed in step %s", action.tool_id, step.pk)
         _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
     else:
-        written(partial(_finish, claim, effect, response))
+        return written(partial(_finish, claim, effect, response, onward))
+    return None
 
 
-def _recover(claim: Claim, step: Step, effect: Effect) -> None:
+def _recover(claim: Claim, step: Step, effect: Effect, onward: str) -> Claim | None:
     """Go on with an effect that an earlier worker left behind (engine.md 5.3)."""
+    if effect.state == EffectState.IN_FLIGHT:
+        return _recover_in_flight(claim, step, _taken_over(claim, effect), onward)
     if effect.state == EffectState.FAILED:
         _ask_again(claim, step, effect, effect.error)
-    elif effect.state == EffectState.IN_FLIGHT:
-        _recover_in_flight(claim, step, _taken_over(claim, effect))
     elif effect.state == EffectState.UNKNOWN:
         _leave_to_people(claim, effect, effect.error)
     else:
-        _finish(claim, effect, effect.response)
+        return _finish(claim, effect, effect.response, onward)
+    return None
 
 
-def _recover_in_flight(claim: Claim, step: Step, effect: Effect) -> None:
+def _recover_in_flight(claim: Claim, step: Step, effect: Effect, onward: str) -> Claim | None:
     recovery = effects.recovery_for(effect.effect_class)
     if recovery == "ask":
         _leave_to_people(claim, effect, _("Its worker was lost and the target cannot be asked."))
-        return
+        return None
     over = warrants.spent(warrant_id=effect.warrant_id)
     if recovery == "resend":
         # Sending again is the only way to ask, and it may do what was not done yet.
-        if over:
-            _leave_to_people(claim, effect, over)
-        else:
-            _perform(claim, step, effect)
-        return
+        if not over:
+            return _perform(claim, step, effect, onward)
+        _leave_to_people(claim, effect, over)
+        return None
     try:
         response = _probe(step, effect)
     except Exception as error:
         logger.exception("tool %s could not be asked in step %s", step.action_id, step.pk)
         _in_doubt(claim, effect, f"{type(error).__name__}: {error}")
-        return
+        return None
     if response is not None:
-        _finish(claim, effect, response)
-    else:
-        _begin_again(claim, step, effect, over)
+        return _finish(claim, effect, response, onward)
+    return _begin_again(claim, step, effect, over, onward)
 
 
-def _begin_again(claim: Claim, step: Step, effect: Effect, over: str) -> None:
+def _begin_again(claim: Claim, step: Step, effect: Effect, over: str, onward: str) -> Claim | None:
     """Do what was not done so far, unless the run ends, or it might still be done by a late call.
 
     `over` says why the warrant begins nothing any more; then it is asked for once more.
@@ -182,7 +187,8 @@ def _begin_again(claim: Claim, step: Step, effect: Effect, over: str) -> None:
     elif over:
         _ask_again(claim, step, effect, over)
     else:
-        _perform(claim, step, effect)
+        return _perform(claim, step, effect, onward)
+    return None
 
 
 def _taken_over(claim: Claim, effect: Effect) -> Effect:
@@ -200,14 +206,15 @@ def _probe(step: Step, effect: Effect) -> Response | None:
     )
 
 
-def _finish(claim: Claim, effect: Effect, response: Response) -> None:
+def _finish(claim: Claim, effect: Effect, response: Response, onward: str) -> Claim | None:
     """Take the effect and the step over together; the step's output is both their words.
 
-    An agent that left a conversation reads the response in another turn instead.
+    An agent that left a conversation reads the response in another turn instead. Returns the
+    claim on the run's next step, if the worker `onward` goes on with it.
     """
     with recording():
-        runs.lock(claim.run_id)
-        step = claims.held(claim)
+        run = runs.lock(claim.run_id)
+        step = claims.held_within(claim, run)
         if effect.state == EffectState.IN_FLIGHT:
             effects.succeed(effect_id=effect.pk, fence=effect.fence, response=response)
         done = True
@@ -216,7 +223,9 @@ def _finish(claim: Claim, effect: Effect, response: Response) -> None:
         else:
             done = steps.succeed(step, _output(step, response), Actor.agent(step.agent_id))
         claims.close(claim, AttemptOutcome.SUCCEEDED if done else AttemptOutcome.FAILED)
-        runs.advance(run_id=claim.run_id)
+        following = runs.go_on(run, onward)
+        remembered.seal(run)
+        return following
 
 
 def _output(step: Step, response: Response) -> Response:

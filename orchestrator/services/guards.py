@@ -109,7 +109,7 @@ def check(workflow: Workflow, definition: Definition, agents: Mapping[str, Agent
 def _policy(workflow: Workflow, definition: Definition, agents: Mapping[str, Agent]) -> Found:
     policy = definition.plain.get("policy", {})
     if "bundles" in policy:
-        active = bundles.active_for(workflow.domain)
+        active = bundles.active_for(workflow.domain_id)
         digest = active[0].digest if active else ""
         if not any(pin.endswith(f"@sha256:{digest}") for pin in policy["bundles"]):
             yield ("policy", "bundles"), _("Another bundle of policies is active.")

@@ -65,7 +65,8 @@ def prepare_again(step: Step) -> Again:
     if step.action_id is None:
         raise TypeError("only a step that proposed an action can propose it again")
     index = _next_index(step)
-    before = Action.objects.select_related("on_behalf_of").get(pk=step.action_id)
+    around = ("on_behalf_of", "agent__owner", "agent__sponsor")
+    before = Action.objects.select_related(*around).get(pk=step.action_id)
     gate = Gate.objects.filter(action=before).first()
     with _refusals_fail():
         fresh = actions.prepare_again(action=before, delta=gate is not None)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from audit import statements
 from audit.services.events import recording
-from governance.models import Gate, GateState, Verb
+from governance.models import Action, Gate, GateState, Verb
 from orchestrator.models import Run, Step, StepState
 from orchestrator.runners import supply
 from orchestrator.services import conversations, guards, runs, steps, supplying
@@ -23,19 +23,27 @@ def resume(*, gate_id: UUID) -> bool:
 
     Calling it again, or for a gate that nobody waits for, changes nothing.
     """
-    gate = Gate.objects.filter(pk=gate_id).select_related("action").first()
+    gate = _read(gate_id)
     if gate is None or gate.action.run_id is None:
         return False
     if gate.action.tool_id == supply.SLUG and supplying.accept(gate=gate):
         return True
     with recording():
         run = runs.lock(gate.action.run_id)
-        gate.refresh_from_db(fields=["state"])
-        step = _waiting_for(gate, run)
-        if step is None or not _moved(step, gate):
+        [now] = statements.found(Gate, {"pk": gate_id})
+        now.action = gate.action
+        step = _waiting_for(now, run)
+        if step is None or not _moved(step, now):
             return False
         runs.go_on(run)
     return True
+
+
+def _read(gate_id: UUID) -> Gate | None:
+    for gate in statements.found(Gate, {"pk": gate_id}):
+        [gate.action] = statements.found(Action, {"pk": gate.action_id})
+        return gate
+    return None
 
 
 def _waiting_for(gate: Gate, run: Run) -> Step | None:

@@ -56,6 +56,7 @@ DETAILS = {
     "agent-suspend": ("/agents/", r"/agents/[0-9a-f-]+/", "suspend/"),
     "agent-limit": ("/agents/", r"/agents/[0-9a-f-]+/", "limit/"),
     "contract": ("/contracts/", r"/contracts/[0-9a-f-]+/", ""),
+    "contract-suspend": ("/contracts/", r"/contracts/[0-9a-f-]+/", "suspend/"),
     "contract-revoke": ("/contracts/", r"/contracts/[0-9a-f-]+/", "revoke/"),
     "event": ("/audit/", r"/audit/[0-9]+/", ""),
 }

@@ -88,6 +88,8 @@ def test_no_agent_drafts_signs_or_revokes(ally: Alliance) -> None:
     for name, args in (
         ("api-contracts", []),
         ("api-contract-sign", [contract.pk]),
+        ("api-contract-suspend", [contract.pk]),
+        ("api-contract-resume", [contract.pk]),
         ("api-contract-revoke", [contract.pk]),
     ):
         answer = agent.post(reverse(name, args=args), sent, format="json")
@@ -103,3 +105,15 @@ def test_revoking_needs_the_permission_and_a_reason(ally: Alliance) -> None:
     assert client_of(ally.olga).post(revoke, {}).status_code in {400, 422}
     answer = client_of(ally.olga).post(revoke, {"reason": "We part."})
     assert (answer.json()["state"], answer.json()["ended_reason"]) == ("revoked", "We part.")
+
+
+def test_a_contract_is_suspended_and_resumed_over_the_api(ally: Alliance) -> None:
+    suspend, resume = (
+        reverse(f"api-contract-{verb}", args=[ally.contract.pk]) for verb in ("suspend", "resume")
+    )
+    olga = client_of(ally.olga)
+    held = olga.post(suspend, {"reason": "Wait."}).json()
+    assert (held["state"], held["suspended_by"]) == ("suspended", "Elsewhere")
+    assert (held["may_suspend"], held["may_resume"], held["may_revoke"]) == (False, True, True)
+    assert olga.post(suspend, {"reason": "Wait."}).status_code == 409
+    assert olga.post(resume).json()["state"] == "active"

@@ -56,7 +56,7 @@ def test_an_activation_whose_event_fails_leaves_the_old_bundle(home: make.House)
 
 
 def test_a_bundle_is_parsed_once(home: make.House) -> None:
-    first, second = bundles.active_for(home.domain), bundles.active_for(home.domain)
+    first, second = (bundles.active_for(home.domain.pk) for _ in range(2))
     assert first is not None
     assert second is not None
     assert first[1] is second[1]

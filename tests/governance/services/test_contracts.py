@@ -143,6 +143,60 @@ def test_either_side_revokes_for_both_and_only_once(ally: Alliance) -> None:
         contracts.revoke(contract=ally.contract, person=ally.olga, reason="Again.")
 
 
+def test_a_suspended_contract_binds_nobody_until_that_side_resumes_it(ally: Alliance) -> None:
+    una = make.signatory("ute", ally.home.domain)
+    held = contracts.suspend(contract=ally.contract, person=ally.olga, reason=" Odd bills. ")
+    assert (held.state, held.suspended_by, held.suspended_reason) == (
+        "suspended",
+        ally.callee,
+        "Odd bills.",
+    )
+    with pytest.raises(Refusal, match="suspended"):
+        binding.require(ally.contract, callee_id=ally.callee.pk)
+    with pytest.raises(Forbidden):
+        contracts.resume(contract=ally.contract, person=una)
+    assert not binds(ally)
+    back = contracts.resume(contract=ally.contract, person=ally.olga)
+    assert (back.state, back.suspended_by, back.suspended_reason) == ("active", None, "")
+    assert binds(ally)
+    for side in (ally.home.domain, ally.callee):
+        told = ["contract.suspended", "contract.resumed"]
+        assert recorded(f"domain:{side.pk}")[-2:] == told
+
+
+def test_only_a_binding_contract_is_suspended_and_only_a_suspended_one_resumed(
+    ally: Alliance,
+) -> None:
+    una = make.signatory("ute", ally.home.domain)
+    draft = make.draft(ally.home, ally.callee, una, name="next")
+    for contract, verb in ((draft, "suspend"), (draft, "resume"), (ally.contract, "resume")):
+        fields = {"reason": "Wait."} if verb == "suspend" else {}
+        with pytest.raises(Refusal) as no:
+            getattr(contracts, verb)(contract=contract, person=una, **fields)
+        assert no.value.code == "contract_closed"
+    for person, reason in ((ally.home.grace, "Wait."), (una, " ")):
+        with pytest.raises(Refusal):
+            contracts.suspend(contract=ally.contract, person=person, reason=reason)
+    assert binds(ally)
+
+
+def test_a_suspended_contract_is_revoked_expires_and_does_not_bind_beside_its_namesake(
+    ally: Alliance,
+) -> None:
+    una = make.signatory("ute", ally.home.domain)
+    contracts.suspend(contract=ally.contract, person=una, reason="A new one comes.")
+    again = make.draft(ally.home, ally.callee, una)
+    make.signed(again, ally.home.domain, una)
+    assert make.signed(again, ally.callee, ally.olga).state == "active"
+    with pytest.raises(Refusal, match="Another contract"):
+        contracts.resume(contract=ally.contract, person=una)
+    revoked = contracts.revoke(contract=ally.contract, person=ally.olga, reason="We part.")
+    assert revoked.state == "revoked"
+    contracts.suspend(contract=again, person=una, reason="Wait.")
+    forged(again, expires_at=Now())
+    assert contracts.expire_due() == 1
+
+
 def test_a_contract_whose_time_is_over_binds_nobody_before_anybody_says_so(
     ally: Alliance,
 ) -> None:

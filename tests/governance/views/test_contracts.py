@@ -52,6 +52,25 @@ def test_a_signatory_signs_with_the_button_and_others_have_none(ally: Alliance) 
     assert contract.signatures.get().person == ute
 
 
+def test_a_signatory_suspends_and_the_other_side_cannot_resume(ally: Alliance) -> None:
+    address, suspend, resume = (
+        reverse(name, args=[ally.contract.pk])
+        for name in ("contract", "contract-suspend", "contract-resume")
+    )
+    assert suspend not in signed_in(ally.home.grace).get(address).text
+    olga = signed_in(ally.olga)
+    assert suspend in olga.get(address).text
+    assert olga.post(suspend, {"reason": ""}).status_code == 422
+    page = olga.post(suspend, {"reason": "Odd bills."}, follow=True).text
+    assert "Suspended by Elsewhere" in page
+    assert "Odd bills." in page
+    assert resume in page
+    ute = signed_in(make.signatory("ute", ally.home.domain))
+    assert resume not in ute.get(address).text
+    assert ute.post(resume).status_code == 403
+    assert "binds again" in olga.post(resume, follow=True).text
+
+
 DRAFT = {
     "callee": "elsewhere",
     "name": "ledgers-2027",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from asgiref.sync import SyncToAsync, async_to_sync
@@ -16,7 +17,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, connections, transaction
 
 from orchestrator.celery import app
-from tests.harness import leftovers
+from tests.harness import examples, leftovers
 from tests.harness.databases import CommittedDatabase, using
 from tests.harness.workers import Workers
 
@@ -127,3 +128,9 @@ def test_workers_are_real_and_can_be_killed(real_workers: Workers) -> None:
 def answering(many: int) -> set[str]:
     answers = app.control.ping(timeout=60, limit=many) or []
     return {name for answer in answers for name in answer}
+
+
+def test_a_property_is_tried_in_full_only_with_slow(request: pytest.FixtureRequest) -> None:
+    times = examples.tried(1000).max_examples
+    assert times == (1000 if request.config.getoption("--slow") else examples.MOST_BRIEFLY)
+    assert hypothesis.settings().derandomize

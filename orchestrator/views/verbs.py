@@ -83,8 +83,9 @@ RUN_WORDS: Mapping[str, Words] = {
         "circle-x",
         "danger",
     ),
+    # Never "Cancel" alone: within a form that reads as a way out of it.
     "cancel": Words(
-        gettext_lazy("Cancel"),
+        gettext_lazy("Cancel the run"),
         gettext_lazy("The run ends for good. What it did is undone if its file says so."),
         "circle-slash",
         "danger",

@@ -64,7 +64,7 @@ def read_and_approve(page: Page) -> None:
     ):
         expect(page.locator("main").get_by_text(text).first).to_be_visible()
     for agent in ("Style", "Security", "Compliance"):
-        expect(page.get_by_role("region", name=agent, exact=True)).to_contain_text("head")
+        expect(page.get_by_role("region", name=agent, exact=True)).to_contain_text("Head")
     expect(page.get_by_role("region", name="Style", exact=True)).to_contain_text("F401")
     seats = page.locator("[data-decide]").get_by_text(re.compile("Grace|Heidi")).first
     expect(seats).to_be_visible()

@@ -5,6 +5,7 @@ With `--slow` as often as it says; without, a fifth as often and at most a few h
 
 from hypothesis import settings
 
+NAME = "ci"
 ALL = 100
 BRIEFLY = 20
 MOST_BRIEFLY = 200
@@ -16,8 +17,10 @@ def choose(*, is_thorough: bool) -> None:
     No example is late: that a machine is busy says nothing about a property.
     """
     often = ALL if is_thorough else BRIEFLY
-    settings.register_profile("ours", settings(), max_examples=often, deadline=None)
-    settings.load_profile("ours")
+    # The command line names this profile, and it is loaded after us.
+    named = settings.get_profile(NAME)
+    settings.register_profile(NAME, named, max_examples=often, deadline=None)
+    settings.load_profile(NAME)
 
 
 def tried(most: int) -> settings:

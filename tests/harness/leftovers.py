@@ -8,6 +8,8 @@ MARK = "COUNTERSIGN_TESTS_RUN"
 # pytest names the test here that runs just then, so whoever inherits it was started by that one.
 CURRENT = "PYTEST_CURRENT_TEST"
 PATIENCE_SECONDS = 60.0
+# What multiprocessing starts beside a process, and what ends with it: here with pytest itself.
+TRACKER = b"multiprocessing.resource_tracker"
 
 
 def mark() -> None:
@@ -32,9 +34,10 @@ def _running() -> dict[int, str]:
     for place in Path("/proc").glob("[0-9]*"):
         try:
             said = (place / "environ").read_bytes().decode(errors="replace").split("\0")
+            is_tracker = TRACKER in (place / "cmdline").read_bytes()
         except OSError:
             continue
         test = next((word for word in said if word.startswith(f"{CURRENT}=")), "")
-        if ours in said and test:
+        if ours in said and test and not is_tracker:
             found[int(place.name)] = test.partition("=")[2]
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.runners import roots
 from orchestrator.runners.git.bounded import Completed
 from orchestrator.runners.git.command import GitInterruptedError, RepositoryError, call_git
+from orchestrator.runners.git.parts import leading_on
 from orchestrator.runners.git.view import View, open_view, shown
 
 SETTING = "COUNTERSIGN_REPO_ROOTS"
@@ -127,7 +128,8 @@ def commit_in(view: View, oid: str) -> str:
 def open_repository(path: str, allowed: Sequence[Path]) -> Repository:
     """Find the repository that lies exactly at `path`, an absolute path inside one of `allowed`.
 
-    Neither a parent directory's repository nor one to which the configuration points counts.
+    Neither a parent directory's repository nor one to which the configuration points counts, and
+    no link in its folder and no alternate leads out of the roots.
     """
     place = _existing_directory(path)
     roots.require_inside(place, allowed, SETTING)
@@ -136,7 +138,8 @@ def open_repository(path: str, allowed: Sequence[Path]) -> Repository:
     top, common, object_format = _discovered(place)
     if top != place:
         raise RepositoryError(f"{path} is not the top folder of its repository, {top} is.")
-    roots.require_inside(common, allowed, SETTING)
+    for part in (common, *leading_on(common)):
+        roots.require_inside(part, allowed, SETTING)
     resolved = tuple(root.resolve() for root in allowed)
     return Repository(place, common, object_format, resolved)
 

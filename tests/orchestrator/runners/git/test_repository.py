@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,39 @@ def test_neither_a_link_nor_a_git_file_leads_out_of_the_roots(tmp_path: Path) ->
     (inside / "fake" / ".git").write_text(f"gitdir: {shop / '.git'}\n")
     assert "COUNTERSIGN_REPO_ROOTS" in refused(inside / "link", (inside,))
     assert "COUNTERSIGN_REPO_ROOTS" in refused(inside / "fake", (inside,))
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["refs", "refs/heads/team", "objects", "objects/pack", "logs/HEAD", "packed-refs", "index"],
+)
+def test_no_part_of_a_repository_is_a_link_out_of_the_roots(tmp_path: Path, part: str) -> None:
+    precious = repository(tmp_path / "elsewhere" / "precious") / ".git"
+    shop = repository(tmp_path / "inside" / "shop")
+    place = shop / ".git" / part
+    if place.is_dir():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    target = precious / ("refs/heads" if part == "refs/heads/team" else part)
+    place.symlink_to(target)
+    assert "outside the folders" in refused(shop, (tmp_path / "inside",))
+    assert open_repository(str(shop), (tmp_path,)).path == shop
+
+
+def test_no_objects_are_borrowed_from_outside_of_the_roots(tmp_path: Path) -> None:
+    inside, precious = tmp_path / "inside", repository(tmp_path / "elsewhere" / "precious")
+    first, second = repository(inside / "first"), repository(inside / "second")
+
+    def lend(borrower: Path, listed: str) -> None:
+        (borrower / ".git/objects/info/alternates").write_text(f"{listed}\n")
+
+    lend(first, "../../../second/.git/objects")
+    assert open_repository(str(first), (inside,)).path == first
+    lend(second, str(precious / ".git/objects"))
+    for borrower in (first, second):
+        assert "outside the folders" in refused(borrower, (inside,))
+    lend(second, f'"{precious}/.git/objects"')
+    assert "outside the folders" in refused(first, (inside,))
 
 
 def test_a_work_tree_that_the_configuration_moved_elsewhere_is_refused(tmp_path: Path) -> None:

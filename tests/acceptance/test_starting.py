@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from orchestrator.demo.examples import SLUG
 from tests.acceptance.company import Company, end_of
 from tests.factories.git import branch, git, repository
 
@@ -70,6 +71,8 @@ def test_the_command_leaves_with_3_when_people_are_asked_and_with_0_after_they_a
 ) -> None:
     before = git(shelf, "rev-parse", "main")
     inputs = [f"--input={name}" for name in (f"repo={shelf}", "branch=feature", "target=main")]
+    # Other tests may have founded another domain in this company.
+    inputs += ["--domain", SLUG]
     unwatched = company.command("run", EXAMPLE, *inputs, "--no-wait")
     said, _ = unwatched.communicate(timeout=A_MINUTE)
     assert unwatched.returncode == 3, said

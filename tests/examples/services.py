@@ -12,12 +12,13 @@ from orchestrator.demo import examples
 
 @contextmanager
 def service(name: str, place: Path, *faults: str) -> Iterator[dict[str, Any]]:
-    """Start the service of an example with these faults, and let it end afterwards."""
+    """Set up what an example works on, with these faults; a service in it ends afterwards."""
     inputs = examples.staged(name, place, faults)
     try:
         yield inputs
     finally:
-        (Path(inputs["service"]) / "service.json").unlink(missing_ok=True)
+        for mark in place.rglob("service.json"):
+            mark.unlink()
 
 
 def credential(inputs: dict[str, Any], account: str = "app") -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from governance.models import Gate, GateState
-from orchestrator.demo import examples
 from orchestrator.models import Run
 from orchestrator.selectors.replays import Replayed, replay
 from orchestrator.services.sweep import sweep
 from tests.examples.houses import House, house_of
+from tests.examples.services import service
 from tests.factories import orchestrator as make
 from tests.factories.governance import review
 from tests.harness.workers import Workers
@@ -49,7 +49,7 @@ def test_an_example_runs_to_its_end_and_replays_without_a_difference(
 ) -> None:
     house = house_of(name)
     real_workers.start("work")
-    inputs = examples.staged(name, tmp_path, faults)
-    run = ended(make.start(house.workflow, house.ines, inputs), house, real_workers)
+    with service(name, tmp_path, *faults) as inputs:
+        run = ended(make.start(house.workflow, house.ines, inputs), house, real_workers)
     assert (run.state, run.error_detail) == ("succeeded", "")
     assert isinstance(replay(run.pk), Replayed)

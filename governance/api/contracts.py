@@ -1,6 +1,7 @@
 """Contracts over the API: drafting, signing and revoking are done by people alone."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema
@@ -13,7 +14,7 @@ from governance.api.permissions import PeopleOnly
 from governance.api.problems import REFUSALS, ProblemSerializer
 from governance.api.strict import StrictSerializer
 from governance.contract_terms import MOST_MICRO_USD, terms_from
-from governance.models import ContractState, Person
+from governance.models import Contract, ContractState, Person
 from governance.selectors import contracts as selector
 from governance.selectors import people
 from governance.services import contracts
@@ -202,12 +203,7 @@ class ContractSuspendView(APIView):
     )
     def post(self, request: Request, contract_id: uuid.UUID) -> Response:
         """Let it bind nobody until it is resumed. Needs `sign_contracts` in either domain."""
-        body = ContractReasonSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        contract = selector.visible_contract(request.user, contract_id)
-        reason = body.validated_data["reason"]
-        contracts.suspend(contract=contract, person=_person(request), reason=reason)
-        return Response(_shown(request, contract_id))
+        return _reasoned(request, contract_id, contracts.suspend)
 
 
 class ContractResumeView(APIView):
@@ -239,12 +235,15 @@ class ContractRevokeView(APIView):
     )
     def post(self, request: Request, contract_id: uuid.UUID) -> Response:
         """Revoke it for both sides at once. Needs `sign_contracts` in either domain."""
-        body = ContractReasonSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        contract = selector.visible_contract(request.user, contract_id)
-        reason = body.validated_data["reason"]
-        contracts.revoke(contract=contract, person=_person(request), reason=reason)
-        return Response(_shown(request, contract_id))
+        return _reasoned(request, contract_id, contracts.revoke)
+
+
+def _reasoned(request: Request, contract_id: uuid.UUID, do: Callable[..., Contract]) -> Response:
+    body = ContractReasonSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    contract = selector.visible_contract(request.user, contract_id)
+    do(contract=contract, person=_person(request), reason=body.validated_data["reason"])
+    return Response(_shown(request, contract_id))
 
 
 def _shown(request: Request, contract_id: uuid.UUID) -> Any:

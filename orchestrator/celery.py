@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
@@ -19,7 +20,5 @@ def keep_what_works(sender: Any, **_: object) -> None:
 
     A new one knows no statement and no table yet: on PostgreSQL it made a step take twice as long.
     """
-    from django.db import close_old_connections  # noqa: PLC0415 - settings are read by then
-
     if not sender.request.is_eager:
         close_old_connections()

@@ -103,7 +103,7 @@ def test_writers_of_a_race_wait_for_each_other(race: Race) -> None:
     assert names() == ["a", "b", "c", "d"]
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="nobody can look")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc to look at")
 def test_a_process_that_outlives_its_test_is_found_with_the_name_of_that_test() -> None:
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:

@@ -20,15 +20,15 @@ WORKER = "test:1"
 BUDGET = {"usd": "100.00", "tokens": 10_000_000}
 
 
-def agent(home: governance.House, slug: str, **config: Any) -> Agent:
-    """Register an agent of the class that may write ledgers; the echo runner answers for it."""
+def agent(home: governance.House, slug: str, runner: str = "echo", **config: Any) -> Agent:
+    """Register an agent that may write ledgers, and the runner that answers for it."""
     return governance.agent(
         home.domain,
         home.ada,
         home.sam,
         slug=slug,
         name=slug.capitalize(),
-        runner="echo",
+        runner=runner,
         runner_config=config,
     )
 

@@ -73,15 +73,7 @@ def player_installed() -> Iterator[None]:
 def cast(home: governance.House, runner: str = PLAYER, **config: Any) -> None:
     """Register everybody who works in the files."""
     for slug in (*AGENTS, *(f"{name}-{peer}" for name in AGENTS for peer in PEERS)):
-        governance.agent(
-            home.domain,
-            home.ada,
-            home.sam,
-            slug=slug,
-            name=slug.capitalize(),
-            runner=runner,
-            runner_config=config,
-        )
+        make.agent(home, slug, runner, **config)
 
 
 def bob_abroad(home: governance.House, runner: str = PLAYER, **config: Any) -> Alliance:

@@ -46,15 +46,7 @@ def home(arena: Arena) -> House:
         ("dot", {"places": ["draft"], "reluctant": True}),
         ("eve", {"places": ["draft"], "reluctant": True}),
     ):
-        governance.agent(
-            home.domain,
-            home.ada,
-            home.sam,
-            slug=slug,
-            name=slug.capitalize(),
-            runner=PLAYER,
-            runner_config={**config, "ledger": str(arena.ledger)},
-        )
+        make.agent(home, slug, PLAYER, **config, ledger=str(arena.ledger))
     return home
 
 

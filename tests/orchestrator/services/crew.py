@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.models import Run
 from orchestrator.runners.base import AgentRequest, AgentResult, Heartbeat
-from tests.factories import governance
+from tests.factories import orchestrator as make
 from tests.factories.governance import House, house
 from tests.factories.orchestrator import started, step
 
@@ -44,15 +44,7 @@ def furnished(place: Path) -> House:
     """Return a house with the crew."""
     home = house(place)
     for slug in PRICES:
-        governance.agent(
-            home.domain,
-            home.ada,
-            home.sam,
-            slug=slug,
-            name=slug.capitalize(),
-            runner="peer",
-            runner_config={},
-        )
+        make.agent(home, slug, "peer")
     return home
 
 
